@@ -1,0 +1,30 @@
+// The two kinds of failure a user can meet: a mistake of theirs, told in one line, and a run that can be resumed.
+// Everything else that is thrown is a bug and keeps its stack.
+
+/** What a user needs to mend a mistake. Each part is a phrase without a final full stop. */
+export interface Explanation {
+  expected?: string;
+  found?: string;
+  /** What to do, as an imperative sentence. */
+  mend?: string;
+}
+
+/** A user's mistake: printed as one line without a stack, exit code 2. */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+
+  constructor(what: string, { expected, found, mend }: Explanation = {}, options?: ErrorOptions) {
+    const comparison = [expected && `expected ${expected}`, found && `found ${found}`].filter(Boolean).join(', ');
+    const message = [comparison ? `${what}: ${comparison}.` : `${what}.`, mend && `${mend}.`].filter(Boolean).join(' ');
+    super(message.replace(/\s*\n\s*/g, ' '), options);
+  }
+}
+
+/** Exit codes of the command line. */
+export const exitCode = {
+  ok: 0,
+  bug: 1,
+  userError: 2,
+  /** The run stopped before its end, saved, and can be resumed (sysexits.h calls it EX_TEMPFAIL). */
+  resumable: 75,
+} as const;

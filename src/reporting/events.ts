@@ -1,0 +1,76 @@
+// What training tells the world. Training emits these events and knows nobody who listens; loggers, progress bars and
+// result files listen and never reach back.
+
+export type Split = 'train' | 'val' | 'test';
+
+/** Whole-split, per-image means. Precisions are percentages, 0 to 100. */
+export interface Metrics {
+  loss: number;
+  precisionAt1: number;
+  precisionAt5: number;
+  images: number;
+}
+
+export interface EpochResult {
+  /** Counts from 1. */
+  epoch: number;
+  train: Metrics;
+  /** Absent when the validation split is empty. */
+  validation: Metrics | undefined;
+  learningRate: number;
+  /** Training and validation together. */
+  seconds: number;
+  /** Of training alone. */
+  imagesPerSecond: number;
+}
+
+export type TrainingEvent =
+  /** `parameters` are the options as the user knows them, underscores and all. */
+  | { kind: 'run'; parameters: Readonly<Record<string, unknown>> }
+  | { kind: 'device'; device: 'cpu' | 'cuda' }
+  | { kind: 'data'; split: Split; images: number; classes: number }
+  | { kind: 'model'; name: string; parameters: number }
+  | { kind: 'warning'; message: string }
+  /** Epochs and batches count from 0 here, as in the progress bar. */
+  | { kind: 'epoch-start'; epoch: number; epochs: number; batches: number; learningRate: number }
+  | {
+      kind: 'step';
+      epoch: number;
+      /** Batches finished in this epoch, this one included. */
+      batch: number;
+      batches: number;
+      /** Images in this batch. */
+      images: number;
+      loss: number;
+      /** From the end of the previous step to the end of this one. */
+      elapsedMs: number;
+      /** Of `elapsedMs`, the time in which the step waited for data. */
+      waitMs: number;
+    }
+  | { kind: 'validating'; epoch: number }
+  | { kind: 'epoch-end'; result: EpochResult }
+  | { kind: 'saved'; what: string; path: string }
+  | { kind: 'trained'; seconds: number }
+  | { kind: 'tested'; seconds: number; metrics: Metrics }
+  /** Closes the run; `undefined` where that split was absent. */
+  | { kind: 'finished'; train: Metrics; validation: Metrics | undefined; test: Metrics | undefined };
+
+export type Report = (event: TrainingEvent) => void;
+
+/** One listener. `close` is called once, after the last event, also when the run failed. */
+export interface Reporter {
+  handle(event: TrainingEvent): void;
+  close(): void | Promise<void>;
+}
+
+/** Joins listeners into one. */
+export function combineReporters(reporters: readonly Reporter[]): Reporter {
+  return {
+    handle: (event) => {
+      for (const reporter of reporters) reporter.handle(event);
+    },
+    close: async () => {
+      for (const reporter of reporters) await reporter.close();
+    },
+  };
+}
