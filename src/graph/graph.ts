@@ -1,0 +1,138 @@
+// A TensorFlow graph under construction: nodes, the tensors between them, name scopes and control dependencies.
+// Ops live in ops/, one definition each; what they have in common is here.
+
+import type { Shape, TensorType } from './types.js';
+import { type DType, formatShape } from './types.js';
+
+/** The value of one of a node's attributes (tensorflow/core/framework/attr_value.proto). */
+export type Attribute =
+  | { dtype: DType }
+  | { int: number }
+  | { ints: readonly number[] }
+  | { float: number }
+  | { bool: boolean }
+  | { string: string }
+  | { shape: Shape }
+  | { tensor: TensorType; bytes: Uint8Array };
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** One output of a node. */
+export class Tensor {
+  readonly node: Node;
+  readonly index: number;
+  readonly dtype: DType;
+  readonly shape: Shape;
+
+  constructor(node: Node, index: number, { dtype, shape }: TensorType) {
+    this.node = node;
+    this.index = index;
+    this.dtype = dtype;
+    this.shape = shape;
+  }
+
+  get graph(): Graph {
+    return this.node.graph;
+  }
+
+  /** The name by which other nodes and signatures refer to it. */
+  get name(): string {
+    return `${this.node.name}:${this.index}`;
+  }
+
+  toString(): string {
+    return `${this.node.op} ${this.name} ${this.dtype}${formatShape(this.shape)}`;
+  }
+}
+
+/** The gradient that arrives at each output (none where nothing depends on it) -> the one that leaves at each input. */
+export type BackwardFunction = (
+  upstream: readonly (Tensor | undefined)[],
+  /** Which inputs' gradients somebody wants; the others may be left out. */
+  wanted: readonly boolean[],
+) => readonly (Tensor | undefined)[];
+
+export interface Node {
+  readonly graph: Graph;
+  readonly name: string;
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  /** Nodes that must have run before this one. */
+  readonly controls: readonly Node[];
+  readonly attributes: Attributes;
+  readonly outputs: readonly Tensor[];
+  /** `constant`: no gradient flows through. `final`: differentiating through it is a mistake. */
+  readonly backward: BackwardFunction | 'constant' | 'final';
+}
+
+export interface NodeSpec {
+  op: string;
+  name?: string | undefined;
+  inputs?: readonly Tensor[];
+  attributes?: Attributes;
+  outputs: readonly TensorType[];
+  backward: (outputs: readonly Tensor[]) => Node['backward'];
+}
+
+export class Graph {
+  readonly nodes: Node[] = [];
+  private readonly names = new Map<string, number>();
+  private scopes: string[] = [];
+  private controls: readonly Node[] = [];
+
+  /** Adds a node. Its name is made unique and put under the current scopes. */
+  add({ op, name = op, inputs = [], attributes = {}, outputs, backward }: NodeSpec): Node {
+    for (const input of inputs) {
+      if (input.graph !== this) throw new Error(`internal: ${op} got ${input}, which is of another graph`);
+    }
+    const made: Tensor[] = [];
+    let rule: Node['backward'] | undefined;
+    const node: Node = {
+      graph: this,
+      name: this.uniqueName(name),
+      op,
+      inputs,
+      controls: this.controls,
+      attributes,
+      outputs: made,
+      get backward() {
+        rule ??= backward(made);
+        return rule;
+      },
+    };
+    outputs.forEach((type, index) => {
+      made.push(new Tensor(node, index, type));
+    });
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Names of nodes added within `build` start with `name/`. */
+  scope<T>(name: string, build: () => T): T {
+    const outer = this.scopes;
+    this.scopes = [...outer, name];
+    try {
+      return build();
+    } finally {
+      this.scopes = outer;
+    }
+  }
+
+  /** Nodes added within `build` run only after `controls` have. */
+  after<T>(controls: readonly Node[], build: () => T): T {
+    const outer = this.controls;
+    this.controls = [...outer, ...controls];
+    try {
+      return build();
+    } finally {
+      this.controls = outer;
+    }
+  }
+
+  private uniqueName(name: string): string {
+    const base = [...this.scopes, name].join('/').replace(/[^A-Za-z0-9_./-]/g, '_');
+    const uses = this.names.get(base) ?? 0;
+    this.names.set(base, uses + 1);
+    return uses === 0 ? base : this.uniqueName(`${name}_${uses}`);
+  }
+}

@@ -1,0 +1,189 @@
+// Ops that look at, move or reinterpret values without computing with them.
+
+import type { Tensor } from '../graph.js';
+import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
+import { type DType, formatShape, isFloat, type Shape } from '../types.js';
+import { intConstant } from './source.js';
+
+interface ShapeOption {
+  shape: Shape;
+}
+
+type NoOptions = Record<never, never>;
+
+const typeOf = ([x]: readonly Tensor[]) => (x ? { T: { dtype: x.dtype } } : {});
+
+const shapeOp: OpDefinition<NoOptions> = {
+  op: 'Shape',
+  outputs: ([x]) => (x ? [{ dtype: 'int32', shape: [x.shape.length] }] : []),
+  attributes: (inputs) => ({ ...typeOf(inputs), out_type: { dtype: 'int32' } }),
+  gradient: 'constant',
+};
+
+const sizeOp: OpDefinition<NoOptions> = {
+  op: 'Size',
+  outputs: () => [{ dtype: 'int32', shape: [] }],
+  attributes: (inputs) => ({ ...typeOf(inputs), out_type: { dtype: 'int32' } }),
+  gradient: 'constant',
+};
+
+// d reshape(x) = reshape(dx)
+const reshapeOp: OpDefinition<ShapeOption> = {
+  op: 'Reshape',
+  outputs: ([x], { shape }) => (x ? [{ dtype: x.dtype, shape }] : []),
+  attributes: (inputs) => ({ ...typeOf(inputs), Tshape: { dtype: 'int32' } }),
+  gradient: ({ inputs: [x] }, dy) => (x ? [reshapeLike(present(dy), x)] : []),
+};
+
+// The walker sums a gradient back to its input's shape.
+const broadcastToOp: OpDefinition<ShapeOption> = {
+  op: 'BroadcastTo',
+  outputs: ([x], { shape }) => (x ? [{ dtype: x.dtype, shape }] : []),
+  attributes: (inputs) => ({ ...typeOf(inputs), Tidx: { dtype: 'int32' } }),
+  gradient: (_, dy) => [dy],
+};
+
+// d cast(x) = dx, cast back; integers have no gradient.
+const castOp: OpDefinition<{ to: DType }> = {
+  op: 'Cast',
+  outputs: ([x], { to }) => (x ? [{ dtype: to, shape: x.shape }] : []),
+  attributes: ([x], { to }) => (x ? { SrcT: { dtype: x.dtype }, DstT: { dtype: to }, Truncate: { bool: false } } : {}),
+  gradient: ({ inputs: [x] }, dy) => (x && isFloat(x.dtype) ? [cast(present(dy), x.dtype)] : []),
+};
+
+const bitcastOp: OpDefinition<{ to: DType; perElement: number }> = {
+  op: 'Bitcast',
+  outputs: ([x], { to, perElement }) => (x ? [{ dtype: to, shape: [...x.shape, perElement] }] : []),
+  attributes: (inputs, { to }) => ({ ...typeOf(inputs), type: { dtype: to } }),
+  gradient: 'constant',
+};
+
+// A transposition's gradient is transposed by the inverse permutation.
+const transposeOp: OpDefinition<{ permutation: readonly number[] }> = {
+  op: 'Transpose',
+  outputs: ([x], { permutation }) =>
+    x ? [{ dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis] ?? null) }] : [],
+  attributes: (inputs) => ({ ...typeOf(inputs), Tperm: { dtype: 'int32' } }),
+  gradient: ({ options: { permutation } }, dy) => [transpose(present(dy), invertPermutation(permutation))],
+};
+
+export type Paddings = readonly (readonly [before: number, after: number])[];
+
+// A padding's gradient is cut back to the part that was there before.
+const padOp: OpDefinition<{ paddings: Paddings }> = {
+  op: 'PadV2',
+  outputs: ([x], { paddings }) => {
+    if (x?.shape.length !== paddings.length) throw new Error(`internal: ${paddings.length} paddings for ${x}`);
+    const shape = x.shape.map((length, axis) => {
+      const [before, after] = paddings[axis] ?? [0, 0];
+      return length === null ? (before || after ? null : length) : length + before + after;
+    });
+    return [{ dtype: x.dtype, shape }];
+  },
+  attributes: (inputs) => ({ ...typeOf(inputs), Tpaddings: { dtype: 'int32' } }),
+  gradient: ({ inputs: [x], options: { paddings } }, dy) => {
+    if (!x) return [];
+    const begin = intConstant(
+      x.graph,
+      paddings.map(([before]) => before),
+    );
+    return [slice(present(dy), begin, shapeOf(x), x.shape, paddings)];
+  },
+};
+
+// A slice's gradient is padded with zeros to where it was cut; only slices with known `cuts` are differentiated.
+const sliceOp: OpDefinition<{ shape: Shape; cuts: Paddings | undefined }> = {
+  op: 'Slice',
+  outputs: ([x], { shape }) => (x ? [{ dtype: x.dtype, shape }] : []),
+  attributes: (inputs) => ({ ...typeOf(inputs), Index: { dtype: 'int32' } }),
+  gradient: ({ options: { cuts } }, dy) => {
+    if (!cuts) throw new Error('internal: a slice of unknown place has no gradient');
+    return [pad(present(dy), cuts, zero(present(dy)))];
+  },
+};
+
+export const arrayOps: OpFamily = [
+  shapeOp,
+  sizeOp,
+  reshapeOp,
+  broadcastToOp,
+  castOp,
+  bitcastOp,
+  transposeOp,
+  padOp,
+  sliceOp,
+];
+
+/** The shape as an int32 vector: a constant where all of it is known, else taken from the running graph. */
+export function shapeOf(x: Tensor): Tensor {
+  const known = x.shape.filter((length) => length !== null);
+  return known.length === x.shape.length ? intConstant(x.graph, known) : apply(shapeOp, [x], {});
+}
+
+/** The number of elements, int32. */
+export function size(x: Tensor): Tensor {
+  return apply(sizeOp, [x], {});
+}
+
+/** The same elements in another shape, of which at most one dimension may be unknown. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (shape.filter((length) => length === null).length > 1) {
+    throw new Error(`internal: ${formatShape(shape)} has more than one unknown dimension`);
+  }
+  const target = intConstant(
+    x.graph,
+    shape.map((length) => length ?? -1),
+  );
+  return reshapeTo(x, target, shape);
+}
+
+function reshapeLike(x: Tensor, other: Tensor): Tensor {
+  return reshapeTo(x, shapeOf(other), other.shape);
+}
+
+/** Reshapes to an int32 vector whose static value is `shape`. */
+export function reshapeTo(x: Tensor, target: Tensor, shape: Shape): Tensor {
+  return apply(reshapeOp, [x, target], { shape });
+}
+
+/** Repeats `x` along axes of size 1 (or missing leading ones) up to `target`, whose static value is `shape`. */
+export function broadcastTo(x: Tensor, target: Tensor, shape: Shape): Tensor {
+  return apply(broadcastToOp, [x, target], { shape });
+}
+
+/** Converts to another type; the tensor itself where it has that type already. */
+export function cast(x: Tensor, to: DType): Tensor {
+  return x.dtype === to ? x : apply(castOp, [x], { to });
+}
+
+/** The bytes of an int32 tensor as uint8, with one more axis of length 4. */
+export function bytesOf(x: Tensor): Tensor {
+  if (x.dtype !== 'int32') throw new Error(`internal: bytes are taken of int32, not of ${x}`);
+  return apply(bitcastOp, [x], { to: 'uint8', perElement: 4 });
+}
+
+/** Axis i of the result is axis `permutation[i]` of `x`. */
+export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
+  return apply(transposeOp, [x, intConstant(x.graph, permutation)], { permutation });
+}
+
+export function invertPermutation(permutation: readonly number[]): number[] {
+  return permutation.map((_, axis) => permutation.indexOf(axis));
+}
+
+/** Adds `value` (a scalar of x's type, zero by default) before and after each axis. */
+export function pad(x: Tensor, paddings: Paddings, value: Tensor = zero(x)): Tensor {
+  return apply(padOp, [x, intConstant(x.graph, paddings.flat(), [paddings.length, 2]), value], { paddings });
+}
+
+/**
+ * The part of `x` that starts at `begin` and has `sizes` elements along each axis; both int32 vectors. `shape` is the
+ * result's static shape, `cuts` what was cut off before and after each axis where that is known.
+ */
+export function slice(x: Tensor, begin: Tensor, sizes: Tensor, shape: Shape, cuts?: Paddings): Tensor {
+  return apply(sliceOp, [x, begin, sizes], { shape, cuts });
+}
+
+function zero(x: Tensor): Tensor {
+  return cast(intConstant(x.graph, 0), x.dtype);
+}

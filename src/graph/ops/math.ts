@@ -1,0 +1,179 @@
+// Elementwise arithmetic, matrix products and reductions.
+
+import type { Tensor } from '../graph.js';
+import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
+import { broadcastShapes, type Dimension, type DType, knownDimension, type Shape } from '../types.js';
+import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
+import { intConstant } from './source.js';
+
+type NoOptions = Record<never, never>;
+const none: NoOptions = {};
+
+const typeOf = ([x]: readonly Tensor[]) => (x ? { T: { dtype: x.dtype } } : {});
+
+function binary(op: string, gradient: OpDefinition<NoOptions>['gradient']): OpDefinition<NoOptions> {
+  return {
+    op,
+    outputs: ([a, b]) => {
+      if (!a || !b || a.dtype !== b.dtype) throw new Error(`internal: ${op} needs two tensors of a type: ${a}, ${b}`);
+      return [{ dtype: a.dtype, shape: broadcastShapes(a.shape, b.shape) }];
+    },
+    attributes: typeOf,
+    gradient,
+  };
+}
+
+// d(a + b) = da + db
+const addOp = binary('AddV2', (_, dy) => [dy, dy]);
+// d(a - b) = da - db
+const subOp = binary('Sub', (_, dy) => [dy, neg(present(dy))]);
+// d(a b) = b da + a db
+const mulOp = binary('Mul', ({ inputs: [a, b], wanted }, dy) => [
+  wanted[0] && b ? mul(present(dy), b) : undefined,
+  wanted[1] && a ? mul(present(dy), a) : undefined,
+]);
+// d(a / b) = da / b - (a / b) / b db
+const divOp = binary('RealDiv', ({ inputs: [, b], outputs: [y], wanted }, dy) => {
+  if (!b || !y) return [];
+  const da = div(present(dy), b);
+  return [da, wanted[1] ? neg(mul(da, y)) : undefined];
+});
+
+function unary(op: string, gradient: OpDefinition<NoOptions>['gradient']): OpDefinition<NoOptions> {
+  return { op, outputs: ([x]) => (x ? [x] : []), attributes: typeOf, gradient };
+}
+
+// d(-x) = -dx
+const negOp = unary('Neg', (_, dy) => [neg(present(dy))]);
+// d sqrt(x) = dx / (2 sqrt(x))
+const sqrtOp = unary('Sqrt', ({ outputs: [y] }, dy) => (y ? [div(present(dy), add(y, y))] : []));
+// d relu(x) = dx where x > 0, else 0
+const reluOp = unary('Relu', ({ outputs: [y] }, dy) => (y ? [apply(reluGradOp, [present(dy), y], none)] : []));
+const reluGradOp = unary('ReluGrad', 'final');
+
+interface MatMulOptions {
+  transposeA: boolean;
+  transposeB: boolean;
+}
+
+// Y = op(A) op(B), each transposed or not: dop(A) = dY op(B)ᵀ and dop(B) = op(A)ᵀ dY, transposed back where need be.
+const matMulOp: OpDefinition<MatMulOptions> = {
+  op: 'MatMul',
+  outputs: ([a, b], { transposeA, transposeB }) => {
+    if (a?.shape.length !== 2 || b?.shape.length !== 2) throw new Error(`internal: MatMul needs matrices: ${a}, ${b}`);
+    const [rows, inner] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
+    const [otherInner, columns] = transposeB ? [b.shape[1], b.shape[0]] : b.shape;
+    if (inner !== otherInner) throw new Error(`internal: MatMul's inner sizes differ: ${a}, ${b}`);
+    return [{ dtype: a.dtype, shape: [rows ?? null, columns ?? null] }];
+  },
+  attributes: (inputs, { transposeA, transposeB }) => ({
+    ...typeOf(inputs),
+    transpose_a: { bool: transposeA },
+    transpose_b: { bool: transposeB },
+  }),
+  gradient: ({ inputs: [a, b], options: { transposeA, transposeB }, wanted }, upstream) => {
+    const dy = present(upstream);
+    if (!a || !b) return [];
+    const da = () =>
+      transposeA
+        ? matMul(b, dy, { transposeA: transposeB, transposeB: true })
+        : matMul(dy, b, { transposeB: !transposeB });
+    const db = () =>
+      transposeB
+        ? matMul(dy, a, { transposeA: true, transposeB: transposeA })
+        : matMul(a, dy, { transposeA: !transposeA });
+    return [wanted[0] ? da() : undefined, wanted[1] ? db() : undefined];
+  },
+};
+
+interface ReduceOptions {
+  axes: readonly number[];
+  keepDims: boolean;
+}
+
+function reduction(op: string, gradient: OpDefinition<ReduceOptions>['gradient']): OpDefinition<ReduceOptions> {
+  return {
+    op,
+    outputs: ([x], { axes, keepDims }) => (x ? [{ dtype: x.dtype, shape: reducedShape(x.shape, axes, keepDims) }] : []),
+    attributes: (inputs, { keepDims }) => ({
+      ...typeOf(inputs),
+      Tidx: { dtype: 'int32' as DType },
+      keep_dims: { bool: keepDims },
+    }),
+    gradient,
+  };
+}
+
+function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
+  const reduced = new Set(axes);
+  const kept: Dimension[] = shape.map((length, axis) => (reduced.has(axis) ? 1 : length));
+  return keepDims ? kept : kept.filter((_, axis) => !reduced.has(axis));
+}
+
+/** Repeats a reduction's gradient along the axes that were reduced. */
+function spread(x: Tensor, axes: readonly number[], dy: Tensor): Tensor {
+  return broadcastTo(reshape(dy, reducedShape(x.shape, axes, true)), shapeOf(x), x.shape);
+}
+
+// d sum(x) = sum(dx)
+const sumOp = reduction('Sum', ({ inputs: [x], options: { axes } }, dy) => (x ? [spread(x, axes, present(dy))] : []));
+// d mean(x) = sum(dx) / count
+const meanOp = reduction('Mean', ({ inputs: [x], outputs: [y], options: { axes } }, dy) => {
+  if (!x || !y) return [];
+  const count = div(cast(size(x), x.dtype), cast(size(y), x.dtype));
+  return [spread(x, axes, div(present(dy), count))];
+});
+
+export const mathOps: OpFamily = [
+  addOp,
+  subOp,
+  mulOp,
+  divOp,
+  negOp,
+  sqrtOp,
+  reluOp,
+  reluGradOp,
+  matMulOp,
+  sumOp,
+  meanOp,
+];
+
+/** a + b, with broadcasting. */
+export const add = (a: Tensor, b: Tensor): Tensor => apply(addOp, [a, b], none);
+/** a - b, with broadcasting. */
+export const sub = (a: Tensor, b: Tensor): Tensor => apply(subOp, [a, b], none);
+/** a b, elementwise with broadcasting. */
+export const mul = (a: Tensor, b: Tensor): Tensor => apply(mulOp, [a, b], none);
+/** a / b, elementwise with broadcasting. */
+export const div = (a: Tensor, b: Tensor): Tensor => apply(divOp, [a, b], none);
+export const neg = (x: Tensor): Tensor => apply(negOp, [x], none);
+export const sqrt = (x: Tensor): Tensor => apply(sqrtOp, [x], none);
+/** max(x, 0). */
+export const relu = (x: Tensor): Tensor => apply(reluOp, [x], none);
+
+/** The product of two matrices, either of which may be read transposed. */
+export function matMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {
+  return apply(matMulOp, [a, b], { transposeA, transposeB });
+}
+
+/** Sums over `axes` (all of them by default). */
+export function sum(x: Tensor, axes: readonly number[] = allAxes(x), keepDims = false): Tensor {
+  return reduce(sumOp, x, axes, keepDims);
+}
+
+/** The mean over `axes` (all of them by default). */
+export function mean(x: Tensor, axes: readonly number[] = allAxes(x), keepDims = false): Tensor {
+  return reduce(meanOp, x, axes, keepDims);
+}
+
+function reduce(op: OpDefinition<ReduceOptions>, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
+  return apply(op, [x, intConstant(x.graph, axes)], { axes, keepDims });
+}
+
+const allAxes = (x: Tensor): number[] => x.shape.map((_, axis) => axis);
+
+/** x Wᵀ + b, as torch.nn.Linear: x [N, in], W [out, in], b [out]. */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  knownDimension(weight.shape, 1);
+  return add(matMul(x, weight, { transposeB: true }), bias);
+}

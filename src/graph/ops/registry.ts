@@ -1,0 +1,21 @@
+// Every op that a graph can hold. Tests walk this list: each op must compute what it says, and its gradient must agree
+// with finite differences.
+
+import { arrayOps } from './array.js';
+import { convOps } from './conv.js';
+import { lossOps } from './loss.js';
+import { mathOps } from './math.js';
+import { normOps } from './norm.js';
+import { poolOps } from './pool.js';
+import { sourceOps } from './source.js';
+import { stateOps } from './state.js';
+
+const families = [sourceOps, mathOps, arrayOps, convOps, poolOps, normOps, lossOps, stateOps];
+
+/** How a gradient passes each op: by a rule, not at all because it is constant, or never because it is final. */
+export const ops: ReadonlyMap<string, 'rule' | 'constant' | 'final'> = new Map(
+  families.flat().map(({ op, gradient }) => {
+    if (gradient === 'constant' || gradient === 'final') return [op, gradient];
+    return [op, 'rule'];
+  }),
+);

@@ -1,0 +1,58 @@
+// A graph that runs: written as a SavedModel into a temporary folder, loaded, and called by signature.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { HostTensor, Runtime } from '../tensorflow/runtime.js';
+import type { Graph } from './graph.js';
+import { encodeSavedModel, type Signature } from './saved-model.js';
+
+export type { HostTensor, Runtime };
+
+/** Signatures of one session share its variables. */
+export interface Session<Name extends string> {
+  /** Runs one signature to its end, blocking the thread, and returns all of its outputs by name. */
+  run(signature: Name, inputs?: Readonly<Record<string, HostTensor>>): Record<string, HostTensor>;
+  dispose(): void;
+}
+
+/** Compiles `graph` so that each of `signatures` can be run. Nothing is left on disk. */
+export async function openSession<Name extends string>(
+  runtime: Runtime,
+  graph: Graph,
+  signatures: Readonly<Record<Name, Signature>>,
+): Promise<Session<Name>> {
+  const folder = await mkdtemp(join(tmpdir(), 'deep-cnn-graph-'));
+  try {
+    await writeFile(join(folder, 'saved_model.pb'), encodeSavedModel(graph, signatures));
+    const model = await runtime.loadModel(folder, Object.keys(signatures));
+    return {
+      run: (signature, inputs = {}) => model.run(signature, inputs),
+      dispose: () => model.dispose(),
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A float32 value for a graph's input. */
+export function float32(values: number | ArrayLike<number>, shape?: readonly number[]): HostTensor {
+  const data = typeof values === 'number' ? Float32Array.of(values) : asFloat32(values);
+  return { dtype: 'float32', data, shape: shape ?? (typeof values === 'number' ? [] : [data.length]) };
+}
+
+/** An int32 value for a graph's input. */
+export function int32(values: number | ArrayLike<number>, shape?: readonly number[]): HostTensor {
+  const data = typeof values === 'number' ? Int32Array.of(values) : asInt32(values);
+  return { dtype: 'int32', data, shape: shape ?? (typeof values === 'number' ? [] : [data.length]) };
+}
+
+const asFloat32 = (values: ArrayLike<number>) => (values instanceof Float32Array ? values : Float32Array.from(values));
+const asInt32 = (values: ArrayLike<number>) => (values instanceof Int32Array ? values : Int32Array.from(values));
+
+/** The named output, which the signature must have. */
+export function outputOf(outputs: Record<string, HostTensor>, name: string): HostTensor {
+  const tensor = outputs[name];
+  if (!tensor) throw new Error(`internal: the graph has no output ${name}`);
+  return tensor;
+}

@@ -1,0 +1,93 @@
+// Runs a network's compiled steps batch by batch.
+
+import { float32, type HostTensor, int32, openSession, outputOf, type Runtime } from '../graph/session.js';
+import type { ParameterSpec } from '../models/parameters.js';
+import type { StateDict } from '../weights/state-dict.js';
+import { buildStepGraph, type StepGraphOptions } from './step-graph.js';
+
+/** Images and labels as the loader hands them out. */
+export interface StepBatch {
+  /** The bytes of [N, H, W, 3], row-major; the buffer reaches to the next multiple of 4. */
+  pixels: Uint8Array;
+  labels: Int32Array;
+}
+
+export interface StepResult {
+  images: number;
+  /** Mean over the batch. */
+  loss: number;
+  /** How many labels were the highest, or among the five highest scores. */
+  correctAt1: number;
+  correctAt5: number;
+}
+
+export interface Steps {
+  readonly parameters: readonly ParameterSpec[];
+  /** Draws all weights anew; the same seed gives the same weights. */
+  drawWeights(seed: number): void;
+  /** Sets all weights; names and shapes must be exactly `parameters`'. */
+  loadWeights(weights: StateDict): void;
+  readWeights(): StateDict;
+  /** One optimizer step. */
+  train(batch: StepBatch, learningRate: number): StepResult;
+  /** Scores: [N, classes] in row-major order. */
+  evaluate(batch: StepBatch): StepResult & { logits: Float32Array };
+  /** Each parameter's gradient of the mean loss on one batch, in training mode; nothing is updated. */
+  gradients(batch: StepBatch): StateDict;
+  dispose(): void;
+}
+
+/** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
+export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
+  const { graph, signatures, parameters, optimizer } = buildStepGraph(options);
+  const session = await openSession(runtime, graph, signatures);
+  let step = 0;
+  const reset = (run: () => void) => {
+    run();
+    step = 0;
+  };
+  return {
+    parameters: parameters.map(({ spec }) => spec),
+    drawWeights: (seed) => reset(() => session.run('init_random', { seed: int32([seed | 0, 0]) })),
+    loadWeights: (weights) => reset(() => session.run('init', asInputs(weights))),
+    readWeights: () => asStateDict(session.run('read_weights')),
+    train(batch, learningRate) {
+      step += 1;
+      return result(batch, session.run('train_step', { ...feeds(batch), ...optimizer.feeds(step, learningRate) }));
+    },
+    evaluate(batch) {
+      const outputs = session.run('eval_step', feeds(batch));
+      return { ...result(batch, outputs), logits: floats(outputOf(outputs, 'logits')) };
+    },
+    gradients: (batch) => asStateDict(session.run('gradients', feeds(batch))),
+    dispose: () => session.dispose(),
+  };
+}
+
+function feeds({ pixels, labels }: StepBatch): Record<string, HostTensor> {
+  const words = Math.ceil(pixels.byteLength / 4);
+  return { pixels: int32(new Int32Array(pixels.buffer, pixels.byteOffset, words)), labels: int32(labels) };
+}
+
+function result({ labels }: StepBatch, outputs: Record<string, HostTensor>): StepResult {
+  const scalar = (name: string) => outputOf(outputs, name).data[0] ?? Number.NaN;
+  return {
+    images: labels.length,
+    loss: scalar('loss'),
+    correctAt1: scalar('correct_at_1'),
+    correctAt5: scalar('correct_at_5'),
+  };
+}
+
+function asInputs(weights: StateDict): Record<string, HostTensor> {
+  return Object.fromEntries([...weights].map(([name, { data, shape }]) => [name, float32(data, shape)]));
+}
+
+function asStateDict(outputs: Record<string, HostTensor>): StateDict {
+  return new Map(Object.entries(outputs).map(([name, tensor]) => [name, { shape: tensor.shape, data: floats(tensor) }]));
+}
+
+function floats({ data }: HostTensor): Float32Array {
+  if (data instanceof Float32Array) return data;
+  throw new Error('internal: a graph returned integers where floats were due');
+}

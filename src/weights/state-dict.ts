@@ -1,0 +1,84 @@
+// Weights in memory: torchvision's names and shapes, row-major float32. Here they prove that they fit a network.
+
+import { UserError } from '../errors.js';
+
+export interface StoredTensor {
+  shape: readonly number[];
+  data: Float32Array;
+}
+
+/** Weights by torchvision's names, in torchvision's order. */
+export type StateDict = ReadonlyMap<string, StoredTensor>;
+
+export interface ExpectedTensor {
+  name: string;
+  shape: readonly number[];
+}
+
+/** How weights differ from what a network expects. Each list holds names, with shapes where those differ. */
+export interface Mismatch {
+  missing: string[];
+  unexpected: string[];
+  misshapen: string[];
+}
+
+/** PyTorch's count of batches, which nothing here needs. */
+const isBatchCounter = (name: string) => name.endsWith('.num_batches_tracked');
+
+export function compareWeights(expected: readonly ExpectedTensor[], found: ReadonlyMap<string, { shape: readonly number[] }>): Mismatch {
+  const names = new Set(expected.map(({ name }) => name));
+  const misshapen = expected.flatMap(({ name, shape }) => {
+    const other = found.get(name)?.shape;
+    if (!other || (other.length === shape.length && other.every((size, axis) => size === shape[axis]))) return [];
+    return [`${name} [${other.join(', ')}] instead of [${shape.join(', ')}]`];
+  });
+  return {
+    missing: [...names].filter((name) => !found.has(name)),
+    unexpected: [...found.keys()].filter((name) => !names.has(name) && !isBatchCounter(name)),
+    misshapen,
+  };
+}
+
+/**
+ * Fits weights to a network: every name and shape must match, but for the layer `head`, which is left out (to be drawn
+ * anew) where its size differs because the number of classes does. Throws a `UserError` that lists what does not fit.
+ */
+export function fitWeights(
+  expected: readonly ExpectedTensor[],
+  found: StateDict,
+  { head, source }: { head: string; source: string },
+): { weights: StateDict; replacedHead: boolean } {
+  const isHead = (name: string) => name.startsWith(`${head}.`);
+  const headMismatch = compareWeights(
+    expected.filter(({ name }) => isHead(name)),
+    new Map([...found].filter(([name]) => isHead(name))),
+  );
+  const replacedHead = headMismatch.misshapen.length > 0;
+  const body = replacedHead ? expected.filter(({ name }) => !isHead(name)) : expected;
+  const kept = new Map([...found].filter(([name]) => !isBatchCounter(name) && !(replacedHead && isHead(name))));
+  const mismatch = compareWeights(body, kept);
+  if (Object.values(mismatch).some((names) => names.length > 0)) {
+    throw new UserError(`The weights in ${source} are not this model's`, {
+      found: describeMismatch(mismatch),
+      mend: 'Choose the --model that they were made with',
+    });
+  }
+  return { weights: new Map(body.map(({ name }) => [name, defined(kept.get(name))])), replacedHead };
+}
+
+function describeMismatch(mismatch: Mismatch): string {
+  return Object.entries(mismatch)
+    .filter(([, names]) => names.length > 0)
+    .map(([kind, names]) => `${names.length} ${kind} (${abbreviate(names)})`)
+    .join(', ');
+}
+
+function abbreviate(names: readonly string[], limit = 5): string {
+  const shown = names.slice(0, limit).join(', ');
+  return names.length > limit ? `${shown}, ...` : shown;
+}
+
+function defined<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('internal: weights vanished while they were fitted');
+  return value;
+}
