@@ -127,22 +127,28 @@ export function chosenVariant(): 'cpu' | 'cuda' | undefined {
   }
 }
 
+/** The variant that fits this machine and the user's choice; CUDA's works without a GPU, the CPU's not with one. */
+export function fittingVariant(): 'cpu' | 'cuda' {
+  return chosenVariant() ?? (process.arch === 'x64' && hasNvidiaGpu() ? 'cuda' : 'cpu');
+}
+
 /**
- * The complete installation of `wanted`. Without `wanted`: the site's when DEEP_CNN_LIBTENSORFLOW is set, the user's
- * choice where one was made, CUDA's on a machine with an NVIDIA GPU, else the CPU's or CUDA's (which works without a
- * GPU). Undefined when it has still to be installed.
+ * The complete installation to use, or undefined when it has still to be installed. The site's comes first when
+ * DEEP_CNN_LIBTENSORFLOW is set. `wanted` says what it must be able to do: 'cuda' needs CUDA, 'cpu' takes either.
+ * Without `wanted` it is the user's choice where one was made; else CUDA's on a machine with an NVIDIA GPU, where the
+ * CPU's does not fit, and either (the CPU's first) on one without.
  */
 export function findInstallation(wanted?: 'cpu' | 'cuda'): Installation | undefined {
   const site = sitePath();
-  if (wanted === undefined && site !== undefined) return findSite(site);
-  const only = wanted ?? chosenVariant();
-  if (only !== undefined) return findVariant(only);
-  const cuda = () => findVariant('cuda');
-  const cpu = () => findVariant('cpu');
-  return hasNvidiaGpu() ? (cuda() ?? cpu()) : (cpu() ?? cuda());
+  if (site !== undefined) return findSite(site);
+  const variant = wanted ?? fittingVariant();
+  if (variant === 'cuda') return findVariant('cuda');
+  const mayBeCuda = wanted !== undefined || chosenVariant() === undefined;
+  return findVariant('cpu') ?? (mayBeCuda ? findVariant('cuda') : undefined);
 }
 
-function findVariant(variant: 'cpu' | 'cuda'): Installation | undefined {
+/** The complete installation of exactly this variant, or undefined. */
+export function findVariant(variant: 'cpu' | 'cuda'): Installation | undefined {
   const root = libraryFolder(variant);
   const manifest = readManifest(root);
   return manifest && withBinding({ variant, version: manifest.version, root }, bindingFolder(root));

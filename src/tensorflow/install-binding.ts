@@ -1,0 +1,128 @@
+// Compiles tfjs-node-gpu's addon against a libtensorflow, and proves that it loads.
+
+import { mkdirSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { UserError } from '../errors.js';
+import { bindingFolder, type SiteLibrary, tfjsPackage } from './cache.js';
+import { runCommand } from './install-command.js';
+import { checkSpace, makeStaging, publishFolder, removeLeftovers } from './install-files.js';
+import { showStep } from './install-progress.js';
+import { downloadWheel, extractWheel, findPython } from './install-wheels.js';
+
+const zigRequirement = 'ziglang==0.15.1';
+/** Zig's wheel, its contents and what it compiles on the way. */
+const zigBytes = 0.9e9;
+
+interface Compiler {
+  name: string;
+  command: readonly [string, ...string[]];
+  env?: Record<string, string>;
+}
+
+/**
+ * Builds the addon into the cache. `folder` is where its binding folder goes; `rpath` is where it looks for the
+ * libraries at run time. Throws a `UserError` when no compiler can build it, or when it does not load afterwards.
+ */
+export async function installBinding(folder: string, library: SiteLibrary, rpath: string): Promise<void> {
+  removeLeftovers(folder);
+  try {
+    // Next to the place where it will lie, so that a relative rpath can be tried out before the addon appears.
+    const staged = makeStaging(folder);
+    const addon = join(staged, 'tfjs_binding.node');
+    await buildAddon(addon, library, rpath, makeStaging(folder));
+    const version = await showStep('loading TensorFlow for a first time', () => readVersion(addon, library.library));
+    publishFolder(staged, bindingFolder(folder), version);
+  } finally {
+    removeLeftovers(folder);
+  }
+}
+
+async function buildAddon(addon: string, library: SiteLibrary, rpath: string, scratch: string): Promise<void> {
+  const own = process.env['CXX']?.trim();
+  const failures: string[] = [];
+  for (const command of own ? [own] : ['g++', 'clang++', 'c++']) {
+    const [program = '', ...args] = command.split(/\s+/);
+    if ((await runCommand(program, [...args, '--version'])).status !== 0) {
+      if (own) failures.push(`${own}: it does not run`);
+      continue;
+    }
+    const compiler: Compiler = { name: command, command: [program, ...args] };
+    const failure = await compile(compiler, addon, library, rpath);
+    if (failure === undefined) return;
+    failures.push(`${command}: ${failure}`);
+  }
+  if (own || failures.length > 0) {
+    throw new UserError('TensorFlow’s binding could not be compiled', {
+      found: failures.join('; '),
+      mend: own
+        ? 'Let CXX name a compiler for C++17, or unset it, and start again'
+        : 'Install g++ 8 or newer (Debian and Ubuntu: `apt-get install g++`; a cluster: `module load gcc`), or let CXX name a compiler for C++17, and start again',
+    });
+  }
+  const zig = await fetchZig(scratch);
+  const failure = await compile(zig, addon, library, rpath);
+  if (failure !== undefined) {
+    throw new UserError('TensorFlow’s binding could not be compiled', {
+      expected: 'a C++ compiler on PATH',
+      found: `none, and zig failed (${failure})`,
+      mend: 'Install g++ (Debian and Ubuntu: `apt-get install g++`; a cluster: `module load gcc`) and start again',
+    });
+  }
+}
+
+/** Compiles the addon; returns the compiler's complaint, or undefined when it worked. */
+async function compile(
+  { name, command, env }: Compiler,
+  addon: string,
+  { library, framework, includeFolder }: SiteLibrary,
+  rpath: string,
+): Promise<string | undefined> {
+  const { folder: tfjs } = tfjsPackage();
+  const nodeApi = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
+  const sources = readdirSync(join(tfjs, 'binding')).filter((file) => file.endsWith('.cc'));
+  const [program, ...args] = command;
+  const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+  const includes = [tfjs, join(nodeApi, 'include'), includeFolder].map((path) => `-I${path}`);
+  // DT_RPATH and not RUNPATH, so that another libtensorflow on LD_LIBRARY_PATH does not come first.
+  const link = [`-L${dirname(library)}`, `-l:${basename(library)}`, `-l:${basename(framework)}`];
+  const paths = [`-Wl,-rpath,${rpath}`, '-Wl,--disable-new-dtags'];
+  const files = sources.map((file) => join(tfjs, 'binding', file));
+  const result = await showStep(`compiling TensorFlow's binding with ${name}`, () =>
+    runCommand(program, [...args, ...flags, ...includes, ...files, ...link, ...paths, '-o', addon], env),
+  );
+  if (result.status === 0) return undefined;
+  const lines = result.stderr.split('\n').map((line) => line.trim());
+  return lines.find((line) => /\berror\b|undefined reference|cannot find/i.test(line)) ?? lines[0] ?? 'no message';
+}
+
+/** Zig's C++ compiler out of its wheel on PyPI, for machines without one of their own. */
+async function fetchZig(scratch: string): Promise<Compiler> {
+  checkSpace(zigBytes, 'a C++ compiler (there is none on PATH)', ', or install g++');
+  const python = await findPython();
+  const folder = join(scratch, 'wheel');
+  mkdirSync(folder);
+  await showStep('downloading a C++ compiler (zig), as none is installed', async () => {
+    const wheel = await downloadWheel(python, zigRequirement, { folder, scratch });
+    await extractWheel(python, wheel, scratch, /^ziglang\//);
+  });
+  const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  return {
+    name: 'zig (about a minute)',
+    command: [join(scratch, 'ziglang/zig'), 'c++', '-target', `${machine}-linux-gnu.2.17`],
+    env: { ZIG_GLOBAL_CACHE_DIR: join(scratch, 'cache'), ZIG_LOCAL_CACHE_DIR: join(scratch, 'cache') },
+  };
+}
+
+/** Loads an addon in a process of its own and returns its TensorFlow's version. */
+async function readVersion(addon: string, library: string): Promise<string> {
+  const program = 'process.stdout.write(require(process.argv[1]).TF_Version)';
+  const env = { TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '-1' };
+  const { status, signal, stdout, stderr } = await runCommand(process.execPath, ['-e', program, addon], env);
+  if (status === 0 && stdout !== '') return stdout;
+  const cause = /Error: (.*)/.exec(stderr)?.[1] ?? (stderr.trim().split('\n').at(-1) || `signal ${signal}`);
+  throw new UserError(`TensorFlow (${library}) does not load on this machine`, {
+    found: signal === 'SIGILL' ? 'a processor without the AVX instructions that it needs' : cause,
+    mend: 'Run `npm run doctor`; or let DEEP_CNN_LIBTENSORFLOW name a folder with a libtensorflow that was built for this machine',
+  });
+}
