@@ -41,6 +41,8 @@ export interface Steps {
 export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
   const { graph, signatures, parameters, optimizer } = buildStepGraph(options);
   const session = await openSession(runtime, graph, signatures);
+  const names = parameters.map(({ name }) => name);
+  const trainable = parameters.filter(({ spec }) => spec.trainable).map(({ name }) => name);
   let step = 0;
   const reset = (run: () => void) => {
     run();
@@ -50,7 +52,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
     parameters: parameters.map(({ spec }) => spec),
     drawWeights: (seed) => reset(() => session.run('init_random', { seed: int32([seed | 0, 0]) })),
     loadWeights: (weights) => reset(() => session.run('init', asInputs(weights))),
-    readWeights: () => asStateDict(session.run('read_weights')),
+    readWeights: () => asStateDict(session.run('read_weights'), names),
     train(batch, learningRate) {
       step += 1;
       return result(batch, session.run('train_step', { ...feeds(batch), ...optimizer.feeds(step, learningRate) }));
@@ -59,7 +61,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
       const outputs = session.run('eval_step', feeds(batch));
       return { ...result(batch, outputs), logits: floats(outputOf(outputs, 'logits')) };
     },
-    gradients: (batch) => asStateDict(session.run('gradients', feeds(batch))),
+    gradients: (batch) => asStateDict(session.run('gradients', feeds(batch)), trainable),
     dispose: () => session.dispose(),
   };
 }
@@ -83,8 +85,14 @@ function asInputs(weights: StateDict): Record<string, HostTensor> {
   return Object.fromEntries([...weights].map(([name, { data, shape }]) => [name, float32(data, shape)]));
 }
 
-function asStateDict(outputs: Record<string, HostTensor>): StateDict {
-  return new Map(Object.entries(outputs).map(([name, tensor]) => [name, { shape: tensor.shape, data: floats(tensor) }]));
+/** `names` in torchvision's order, which the graph's outputs do not keep. */
+function asStateDict(outputs: Record<string, HostTensor>, names: readonly string[]): StateDict {
+  return new Map(
+    names.map((name) => {
+      const tensor = outputOf(outputs, name);
+      return [name, { shape: tensor.shape, data: floats(tensor) }];
+    }),
+  );
 }
 
 function floats({ data }: HostTensor): Float32Array {
