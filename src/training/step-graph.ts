@@ -53,7 +53,9 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
       read.map(([, tensor]) => tensor),
     );
     const updates = read.map(([parameter], index) => optimizer.update(parameter, defined(found[index])));
-    const byName = read.map(([parameter], index) => [parameter.name, parameter.leaveGraph(defined(found[index]))] as const);
+    const byName = read.map(
+      ([parameter], index) => [parameter.name, parameter.leaveGraph(defined(found[index]))] as const,
+    );
     return {
       outputs: after(graph, [...context.updates, ...updates], measured),
       gradients: Object.fromEntries(byName),
@@ -105,8 +107,7 @@ function after<K extends string>(graph: Graph, nodes: readonly Node[], outputs: 
 }
 
 function initSignatures(graph: Graph, parameters: readonly Parameter[], optimizer: Optimizer) {
-  const resetSlots = () =>
-    optimizer.slots.map(({ variable }) => variable.assign(filled(graph, 0, variable.shape)));
+  const resetSlots = () => optimizer.slots.map(({ variable }) => variable.assign(filled(graph, 0, variable.shape)));
   const signature = (inputs: Record<string, Tensor>, assign: () => readonly Node[]): Signature => {
     const done = graph.after([...assign(), ...resetSlots()], () => identity(floatConstant(graph, 1), 'done'));
     return { inputs, outputs: { done } };

@@ -25,7 +25,10 @@ export interface Mismatch {
 /** PyTorch's count of batches, which nothing here needs. */
 const isBatchCounter = (name: string) => name.endsWith('.num_batches_tracked');
 
-export function compareWeights(expected: readonly ExpectedTensor[], found: ReadonlyMap<string, { shape: readonly number[] }>): Mismatch {
+export function compareWeights(
+  expected: readonly ExpectedTensor[],
+  found: ReadonlyMap<string, { shape: readonly number[] }>,
+): Mismatch {
   const names = new Set(expected.map(({ name }) => name));
   const misshapen = expected.flatMap(({ name, shape }) => {
     const other = found.get(name)?.shape;

@@ -1,0 +1,123 @@
+// A training run, from options to the saved network.
+
+import { type Dataset, openDataset } from '../data/dataset.js';
+import type { ImageList } from '../data/image-list.js';
+import { createLoader, type Loader } from '../data/loader.js';
+import { preprocessings } from '../data/preprocessing.js';
+import { epochOrder } from '../data/random.js';
+import type { Model } from '../models/model.js';
+import { findModel } from '../models/registry.js';
+import type { TrainConfig } from '../options.js';
+import type { EpochResult, Metrics, Report } from '../reporting/events.js';
+import { modelFile } from '../reporting/run-files.js';
+import { openRuntime } from '../tensorflow/runtime.js';
+import { evaluateAll, trainEpoch } from './epoch.js';
+import { requireWeightsSource, setInitialWeights } from './initial-weights.js';
+import { saveModel } from './model-file.js';
+import { learningRateAt } from './schedule.js';
+import { compileSteps, type Steps } from './steps.js';
+
+/**
+ * Trains, validates after each epoch, tests once at the end, and leaves the network in outputs/models. Everything worth
+ * knowing on the way goes to `report`. Throws a `UserError` where options or data don't allow it.
+ */
+export async function train(config: TrainConfig, report: Report): Promise<void> {
+  report({ kind: 'run', parameters: config });
+  requireWeightsSource(config);
+  const model = requireModel(config.model);
+  const preprocessing = preprocessings[config.pre];
+  const dataset = await openDataset(config.data_dir, { valSplit: config.val_split });
+  const runtime = await openRuntime(config.device);
+  report({ kind: 'device', device: runtime.device });
+  reportData(dataset, report);
+
+  const classes = dataset.classes.length;
+  const optimizer = { kind: config.optimizer, momentum: config.momentum };
+  const steps = await compileSteps(runtime, { model, classes, input: preprocessing, optimizer });
+  await prepareWeights(steps, model, config, report);
+
+  const started = performance.now();
+  let result: EpochResult | undefined;
+  for (let epoch = 0; epoch < config.epochs; epoch++) {
+    result = await runEpoch(epoch);
+    await saveModel(modelFile(config), {
+      weights: steps.readWeights(),
+      config,
+      classes: dataset.classes,
+      preprocessing,
+      result,
+      tensorflowVersion: runtime.tensorflowVersion,
+    });
+    report({ kind: 'epoch-end', result });
+  }
+  if (!result) throw new Error('internal: a run without epochs');
+  report({ kind: 'saved', what: 'model', path: modelFile(config) });
+  report({ kind: 'trained', seconds: secondsSince(started) });
+
+  const test = dataset.test && (await runTest(dataset.test));
+  report({ kind: 'finished', train: result.train, validation: result.validation, test });
+  steps.dispose();
+
+  async function runEpoch(epoch: number): Promise<EpochResult> {
+    const epochStarted = performance.now();
+    const learningRate = learningRateAt(epoch, config);
+    const loader = load(dataset.train, epochOrder(dataset.train.length, config.seed, epoch));
+    report({ kind: 'epoch-start', epoch, epochs: config.epochs, batches: loader.batches, learningRate });
+    const trained = await trainEpoch(steps, loader, { epoch, learningRate, report });
+    const imagesPerSecond = trained.images / secondsSince(epochStarted);
+    const validation = await validate(epoch);
+    const seconds = secondsSince(epochStarted);
+    return { epoch: epoch + 1, train: trained, validation, learningRate, seconds, imagesPerSecond };
+  }
+
+  async function validate(epoch: number): Promise<Metrics | undefined> {
+    if (dataset.validation.length === 0) return undefined;
+    report({ kind: 'validating', epoch });
+    return evaluateAll(steps, load(dataset.validation));
+  }
+
+  async function runTest(images: ImageList): Promise<Metrics> {
+    const testStarted = performance.now();
+    const metrics = await evaluateAll(steps, load(images));
+    report({ kind: 'tested', seconds: secondsSince(testStarted), metrics });
+    return metrics;
+  }
+
+  function load(images: ImageList, order: Uint32Array = inOrder(images.length)): Loader {
+    return createLoader({ images, order, batchSize: config.batch_size, preprocessing, workers: config.workers });
+  }
+}
+
+function requireModel(name: string): Model {
+  const model = findModel(name);
+  if (!model) throw new Error(`internal: the model ${name} was not checked`);
+  return model;
+}
+
+function reportData({ classes, train, validation, test, warnings }: Dataset, report: Report): void {
+  const splits = [
+    ['train', train],
+    ['val', validation],
+    ['test', test],
+  ] as const;
+  for (const [split, images] of splits) {
+    if (images && images.length > 0) report({ kind: 'data', split, images: images.length, classes: classes.length });
+  }
+  for (const message of warnings) report({ kind: 'warning', message });
+}
+
+async function prepareWeights(steps: Steps, model: Model, config: TrainConfig, report: Report): Promise<void> {
+  const { replacedHead } = await setInitialWeights(steps, model.head, config);
+  if (replacedHead) {
+    report({ kind: 'warning', message: `The last layer, ${model.head}, starts anew: the weights have other classes.` });
+  }
+  const trainable = steps.parameters.filter((parameter) => parameter.trainable);
+  const parameters = trainable.reduce((total, { shape }) => total + shape.reduce((all, size) => all * size, 1), 0);
+  report({ kind: 'model', name: config.model, parameters });
+}
+
+const inOrder = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);
+
+function secondsSince(startMs: number): number {
+  return (performance.now() - startMs) / 1000;
+}
