@@ -1,0 +1,50 @@
+// How an image becomes a network's input: torchvision's Resize and CenterCrop, then (x / 255 - mean) / std. The data
+// pipeline does the first two, the graph the last.
+
+/** One way of preparing images. Sizes in pixels; mean and std are per channel (red, green, blue) for values in 0 .. 1. */
+export interface Preprocessing {
+  /** Length of the shorter side after resizing. */
+  resize: number;
+  /** Side of the square cut from the centre; at most `resize`. */
+  crop: number;
+  interpolation: 'bilinear';
+  mean: readonly [number, number, number];
+  std: readonly [number, number, number];
+}
+
+const imageNet = { resize: 256, crop: 224, interpolation: 'bilinear' } as const;
+
+/** The choices of `--pre`. */
+export const preprocessings: Readonly<Record<'resnet' | 'inception' | 'none', Preprocessing>> = {
+  resnet: { ...imageNet, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+  inception: { ...imageNet, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+  none: { ...imageNet, mean: [0, 0, 0], std: [1, 1, 1] },
+};
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export interface Offset {
+  left: number;
+  top: number;
+}
+
+/** Size after torchvision's `Resize(shortSide)`: the aspect ratio is kept and the long side truncated to whole pixels. */
+export function resizedSize({ width, height }: Size, shortSide: number): Size {
+  return width <= height
+    ? { width: shortSide, height: Math.trunc((shortSide * height) / width) }
+    : { width: Math.trunc((shortSide * width) / height), height: shortSide };
+}
+
+/** Where torchvision's `CenterCrop(crop)` begins in an image of this size, both sides of which are at least `crop`. */
+export function cropOffset({ width, height }: Size, crop: number): Offset {
+  return { left: halfToEven(width - crop), top: halfToEven(height - crop) };
+}
+
+/** Half of a whole number, rounded as Python's round() does: halves go to the even neighbour. */
+function halfToEven(value: number): number {
+  const floor = Math.floor(value / 2);
+  return value % 2 === 0 || floor % 2 === 0 ? floor : floor + 1;
+}
