@@ -35,7 +35,7 @@ interface Waiting {
 }
 
 class DecodeThread {
-  readonly #worker = new Worker(new URL('./decode-worker.js', import.meta.url));
+  readonly #worker = new Worker(new URL('./decode-worker.js', import.meta.url), { execArgv: [] });
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
 

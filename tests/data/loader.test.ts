@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import type { ImageList } from '#src/data/image-list.js';
+import { type Batch, createLoader, type LoaderOptions } from '#src/data/loader.js';
+import { preprocessings } from '#src/data/preprocessing.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const preprocessing = { ...preprocessings.resnet, resize: 35, crop: 33 };
+const imageBytes = 33 * 33 * 3;
+
+/** PNG files each of one grey, its position in the list. */
+let greys: Buffer[];
+before(async () => {
+  const drawn = Array.from({ length: 40 }, (_, grey) =>
+    sharp({ create: { width: 40, height: 35, channels: 3, background: { r: grey, g: grey, b: grey } } })
+      .png()
+      .toBuffer(),
+  );
+  greys = await Promise.all(drawn);
+});
+
+/** The grey images as files; those at `bad` hold no image. */
+function imageFiles(t: TestContext, bad: readonly number[] = []): ImageList {
+  const folder = temporaryFolder(t);
+  for (const [i, file] of greys.entries()) writeFileSync(join(folder, `${i}.png`), bad.includes(i) ? 'no image' : file);
+  return { length: greys.length, at: (index) => ({ path: join(folder, `${index}.png`), label: index % 5 }) };
+}
+
+function loaderOf(images: ImageList, options: Partial<LoaderOptions> = {}) {
+  const order = Uint32Array.from({ length: images.length }, (_, i) => (i * 7) % images.length);
+  return createLoader({ images, order, batchSize: 6, preprocessing, workers: 3, ...options });
+}
+
+/** The grey of each image of a batch, which must be that grey all over. */
+function greysOf({ pixels, size }: Batch): number[] {
+  return Array.from({ length: size }, (_, i) => {
+    const image = pixels.subarray(i * imageBytes, (i + 1) * imageBytes);
+    assert.ok(image.every((value) => value === image[0]));
+    return image[0] ?? Number.NaN;
+  });
+}
+
+test('every image comes once, in order, with its label', async (t) => {
+  const images = imageFiles(t);
+  const loader = loaderOf(images);
+  assert.deepEqual([loader.batches, loader.images], [7, 40]);
+  const sizes: number[] = [];
+  const seen: number[] = [];
+  for await (const batch of loader) {
+    sizes.push(batch.size);
+    assert.deepEqual(greysOf(batch), [...batch.indices]);
+    assert.deepEqual(
+      [...batch.labels],
+      Array.from(batch.indices, (index) => index % 5),
+    );
+    assert.equal(batch.pixels.byteOffset, 0);
+    assert.equal(batch.pixels.byteLength, Math.ceil((batch.size * imageBytes) / 4) * 4);
+    assert.ok(batch.waitMs >= 0);
+    seen.push(...batch.indices);
+  }
+  assert.deepEqual(sizes, [6, 6, 6, 6, 6, 6, 4]);
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 40 }, (_, i) => (i * 7) % 40),
+  );
+});
+
+test('two passes at once do not mix', async (t) => {
+  const images = imageFiles(t);
+  const check = async (batchSize: number) => {
+    for await (const batch of loaderOf(images, { batchSize })) assert.deepEqual(greysOf(batch), [...batch.indices]);
+  };
+  await Promise.all([check(6), check(11)]);
+});
+
+test('no more buffers exist than batches are in flight', async (t) => {
+  const seen = new Set<ArrayBufferLike>();
+  for await (const { pixels } of loaderOf(imageFiles(t), { batchSize: 2, prefetch: 2 })) seen.add(pixels.buffer);
+  // Those handed back to the decoding thread are detached; the last three had no batch left to hold.
+  assert.equal([...seen].filter((buffer) => buffer.byteLength > 0).length, 3);
+});
+
+test('an unreadable image fails the batch that holds it, and not before', async (t) => {
+  const images = imageFiles(t, [14, 16]);
+  const order = Uint32Array.from({ length: 40 }, (_, i) => i);
+  let batches = 0;
+  const pass = async () => {
+    for await (const batch of loaderOf(images, { order })) {
+      batches++;
+      assert.deepEqual(greysOf(batch), [...batch.indices]);
+      await sleep(20);
+    }
+  };
+  await assert.rejects(pass(), {
+    name: 'UserError',
+    path: images.at(14).path,
+    message: /14\.png: found something that is no image/,
+  });
+  assert.equal(batches, 2);
+  for await (const batch of loaderOf(imageFiles(t))) assert.deepEqual(greysOf(batch), [...batch.indices]);
+});
+
+test('leaving early drops what was decoded ahead, bad images included', async (t) => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  t.after(() => process.off('unhandledRejection', note));
+  const images = imageFiles(t, [21, 22, 23]);
+  const order = Uint32Array.from({ length: 40 }, (_, i) => i);
+  for (let pass = 0; pass < 20; pass++) {
+    for await (const batch of loaderOf(images, { order })) {
+      assert.equal(batch.size, 6);
+      break;
+    }
+  }
+  await sleep(50);
+  assert.deepEqual(unhandled, []);
+});
+
+test('batches are decoded while the main thread is blocked', async (t) => {
+  const waits: number[] = [];
+  for await (const { waitMs } of loaderOf(imageFiles(t), { batchSize: 4 })) {
+    waits.push(waitMs);
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+  }
+  const median = waits.slice(1).sort((a, b) => a - b)[4] ?? Number.NaN;
+  assert.ok(median < 20, `waited ${waits.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+});
+
+test('the decoding thread does not keep a finished program alive', async (t) => {
+  const images = imageFiles(t);
+  const program = `
+    import { createLoader } from '#src/data/loader.js';
+    const images = { length: 1, at: () => ({ path: ${JSON.stringify(images.at(0).path)}, label: 0 }) };
+    const preprocessing = ${JSON.stringify(preprocessing)};
+    for await (const batch of createLoader({ images, order: new Uint32Array(9), batchSize: 2, preprocessing })) {
+      console.log(batch.size);
+    }`;
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 30_000 });
+  assert.equal((await run).stdout, '2\n2\n2\n2\n1\n');
+});
+
+test('an empty order gives no batches', async (t) => {
+  const loader = loaderOf(imageFiles(t), { order: new Uint32Array(0) });
+  assert.equal(loader.batches, 0);
+  for await (const _ of loader) assert.fail('no batch was expected');
+});
