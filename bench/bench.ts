@@ -1,0 +1,141 @@
+// npm run bench -- --model=resnet18 --batch_size=32 --steps=8: how fast this machine trains, as one line of JSON.
+// With --pytorch=PYTHON the same work is done by PyTorch, in turns, and the ratios are printed as well.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { modelNames } from '#src/models/registry.js';
+import { writeBenchImages } from './images.js';
+import type { Work } from './measure.js';
+
+const help = `Usage: npm run bench -- [options]
+
+  --model=NAME         network (resnet18)
+  --batch_size=N       images in a step (32)
+  --steps=N            steps in each of three rounds (8)
+  --precision=fp32     arithmetic
+  --device=DEVICE      auto, cpu or cuda (auto)
+  --pytorch=PYTHON     also measure PyTorch, with this Python; it needs torch, torchvision and pillow
+  --pytorch_mode=MODE  its setting: nchw, channels_last (nchw)
+  --rounds=N           with --pytorch: turns of each (2)
+`;
+
+type Figures = Record<string, number | string>;
+
+const settings = readSettings();
+const folder = await mkdtemp(join(tmpdir(), 'deep-cnn-bench-'));
+try {
+  await writeBenchImages(folder, Math.max(settings.batchSize * settings.steps, 256));
+  await measureAll(join(folder, 'train'));
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function measureAll(images: string): Promise<void> {
+  const { model, batchSize, steps, device, precision, pytorch, rounds } = settings;
+  const work = { model, batchSize, steps, device, folder: images };
+  const named = { model, batch_size: batchSize, precision };
+  if (pytorch === undefined) {
+    console.log(JSON.stringify({ ...named, ...rounded(await measureOurs(work)) }));
+    return;
+  }
+  const ours: Figures[] = [];
+  const theirs: Figures[] = [];
+  for (let round = 0; round < rounds; round++) {
+    ours.push(await measureOurs(work));
+    console.log(JSON.stringify({ program: 'deep-cnn', ...named, ...rounded(ours.at(-1)) }));
+    theirs.push(await measurePytorch(pytorch, images));
+    console.log(JSON.stringify({ program: 'pytorch', ...named, ...rounded(theirs.at(-1)) }));
+  }
+  console.log(JSON.stringify({ program: 'deep-cnn / pytorch', ...named, ...rounded(ratios(ours, theirs)) }));
+}
+
+async function measureOurs(work: Omit<Work, 'what'>): Promise<Figures> {
+  const training = await measure({ ...work, what: 'training' });
+  return { ...training, ...(await measure({ ...work, what: 'loader' })) };
+}
+
+async function measure(work: Work): Promise<Figures> {
+  const script = fileURLToPath(new URL('./measure.js', import.meta.url));
+  return lastLine(await promisify(execFile)(process.execPath, [script, JSON.stringify(work)]));
+}
+
+async function measurePytorch(python: string, images: string): Promise<Figures> {
+  const { model, batchSize, steps, pytorchMode } = settings;
+  const script = fileURLToPath(new URL('../../bench/pytorch.py', import.meta.url));
+  const options = [`--model=${model}`, `--batch_size=${batchSize}`, `--steps=${steps}`, `--mode=${pytorchMode}`];
+  return lastLine(await promisify(execFile)(python, [script, ...options, `--folder=${images}`]));
+}
+
+function lastLine({ stdout }: { stdout: string }): Figures {
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Figures;
+}
+
+/** Mean of ours over mean of theirs, for each figure that both have. */
+function ratios(ours: readonly Figures[], theirs: readonly Figures[]): Figures {
+  const names = Object.keys(ours[0] ?? {}).filter((name) => typeof theirs[0]?.[name] === 'number');
+  const mean = (runs: readonly Figures[], name: string) =>
+    runs.reduce((sum, run) => sum + Number(run[name]), 0) / runs.length;
+  return Object.fromEntries(names.map((name) => [name, mean(ours, name) / mean(theirs, name)]));
+}
+
+function rounded(figures: Figures = {}): Figures {
+  return Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? Number(value.toPrecision(4)) : value,
+    ]),
+  );
+}
+
+function readSettings() {
+  const args = process.argv
+    .slice(2)
+    .map((arg) => arg.replace(/^--[^=]*/, (name) => `--${name.slice(2).replaceAll('-', '_')}`));
+  const text = { type: 'string' } as const;
+  const options = {
+    model: text,
+    batch_size: text,
+    steps: text,
+    precision: text,
+    device: text,
+    pytorch: text,
+    pytorch_mode: text,
+    rounds: text,
+    help: { type: 'boolean', short: 'h' },
+  } as const;
+  try {
+    const { values } = parseArgs({ args, options });
+    if (values.help) {
+      console.log(help);
+      process.exit(0);
+    }
+    return {
+      model: oneOf('model', values.model ?? 'resnet18', modelNames()),
+      batchSize: count('batch_size', values.batch_size ?? '32'),
+      steps: count('steps', values.steps ?? '8'),
+      precision: oneOf('precision', values.precision ?? 'fp32', ['fp32']),
+      device: oneOf('device', values.device ?? 'auto', ['auto', 'cpu', 'cuda'] as const),
+      pytorch: values.pytorch,
+      pytorchMode: oneOf('pytorch_mode', values.pytorch_mode ?? 'nchw', ['nchw', 'channels_last']),
+      rounds: count('rounds', values.rounds ?? '2'),
+    };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${help}`);
+    process.exit(2);
+  }
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((choice) => choice === value);
+  if (found === undefined) throw new Error(`--${name}: expected one of ${allowed.join(', ')}, found ${value}.`);
+  return found;
+}
+
+function count(name: string, value: string): number {
+  if (!/^[1-9]\d*$/.test(value)) throw new Error(`--${name}: expected an integer, 1 or more, found ${value}.`);
+  return Number(value);
+}

@@ -1,0 +1,100 @@
+// Measures one thing in a process of its own and prints it as a line of JSON. Started by bench.ts.
+
+import { scanImageFolder } from '#src/data/image-folder.js';
+import { createLoader } from '#src/data/loader.js';
+import { preprocessings } from '#src/data/preprocessing.js';
+import { epochOrder } from '#src/data/random.js';
+import { defaultWorkers } from '#src/data/threads.js';
+import { findModel } from '#src/models/registry.js';
+import { openRuntime } from '#src/tensorflow/runtime.js';
+import { trainEpoch } from '#src/training/epoch.js';
+import { compileSteps, type StepBatch } from '#src/training/steps.js';
+import { measureLoader } from './loader.js';
+
+export interface Work {
+  what: 'training' | 'loader';
+  model: string;
+  batchSize: number;
+  steps: number;
+  device: 'auto' | 'cpu' | 'cuda';
+  /** A folder of class folders with at least batchSize x steps images. */
+  folder: string;
+}
+
+const rounds = 3;
+const classes = 365;
+const preprocessing = preprocessings.resnet;
+
+const work = JSON.parse(process.argv[2] ?? '{}') as Work;
+console.log(JSON.stringify(work.what === 'training' ? await measureTraining(work) : await measureLoading(work)));
+
+async function measureTraining({ model: name, batchSize, steps: stepCount, device, folder }: Work) {
+  const model = findModel(name);
+  if (!model) throw new Error(`There is no model ${name}.`);
+  const runtime = await openRuntime(device);
+  const steps = await compileSteps(runtime, { model, classes, input: preprocessing, optimizer: { kind: 'adam' } });
+  steps.drawWeights(42);
+  const batch = syntheticBatch(batchSize);
+  steps.train(batch, 1e-3);
+  // `performance` counts from the start of the process.
+  const firstStepSeconds = performance.now() / 1000;
+  steps.train(batch, 1e-3);
+
+  const { images } = await scanImageFolder(folder);
+  const realEpoch = async (epoch: number) => {
+    const order = epochOrder(images.length, 42, epoch).slice(0, batchSize * stepCount);
+    const loader = createLoader({ images, order, batchSize, preprocessing, workers: defaultWorkers() });
+    await trainEpoch(steps, loader, { epoch, learningRate: 1e-3, report: () => {} });
+  };
+
+  // Steps alone and whole epochs take turns, so that a change of the machine's speed meets both.
+  const stepMs: number[] = [];
+  const epochMs: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    stepMs.push(await timed(() => repeat(stepCount, () => steps.train(batch, 1e-3))));
+    epochMs.push(await timed(() => realEpoch(round)));
+  }
+  const peakRssMb = process.resourceUsage().maxRSS / 1024;
+  const tensors = runtime.tensorCount();
+
+  steps.evaluate(batch);
+  const evalMs = await timed(() => repeat(stepCount, () => steps.evaluate(batch)));
+  const perSecond = (ms: number) => (batchSize * stepCount * 1000) / ms;
+  return {
+    train_images_per_second: perSecond(median(stepMs)),
+    eval_images_per_second: perSecond(evalMs),
+    epoch_images_per_second: perSecond(median(epochMs)),
+    /** Medians of pairs measured one after the other. */
+    epoch_to_step_ratio: median(stepMs.map((ms, round) => ms / (epochMs[round] ?? Number.NaN))),
+    peak_rss_mb: peakRssMb,
+    first_step_seconds: firstStepSeconds,
+    tensors,
+    device: runtime.device,
+  };
+}
+
+async function measureLoading({ batchSize, folder }: Work) {
+  const { imagesPerSecond } = await measureLoader({ folder, batchSize });
+  return { loader_images_per_second: imagesPerSecond };
+}
+
+function syntheticBatch(size: number): StepBatch {
+  const pixels = new Uint8Array(size * preprocessing.crop ** 2 * 3);
+  for (let at = 0; at < pixels.length; at++) pixels[at] = Math.imul(at, 0x9e3779b1) >>> 24;
+  return { pixels, labels: Int32Array.from({ length: size }, (_, index) => index % classes) };
+}
+
+async function timed(action: () => unknown): Promise<number> {
+  const start = performance.now();
+  await action();
+  return performance.now() - start;
+}
+
+function repeat(times: number, action: () => unknown): void {
+  for (let done = 0; done < times; done++) action();
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,117 @@
+"""The work of bench.ts in PyTorch, as one line of JSON: its default recipe (NCHW, float32, Adam), or channels-last.
+
+Needs torch, torchvision and pillow, in an environment of its own. Started by bench.ts with --pytorch=PYTHON.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import time
+
+started = time.perf_counter()
+
+import torch  # noqa: E402
+import torchvision  # noqa: E402
+from torchvision import transforms  # noqa: E402
+
+ROUNDS = 3
+CLASSES = 365
+DATA_WORKERS = 4
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--mode", choices=["nchw", "channels_last"], default="nchw")
+    parser.add_argument("--folder", required=True)
+    options = parser.parse_args()
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    layout = torch.channels_last if options.mode == "channels_last" else torch.contiguous_format
+    model = torchvision.models.get_model(options.model, weights=None, num_classes=CLASSES)
+    model = model.to(device, memory_format=layout).train()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    loss_fn = torch.nn.CrossEntropyLoss()
+
+    def train_step(images, labels):
+        optimizer.zero_grad()
+        loss = loss_fn(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    images = torch.randn(options.batch_size, 3, 224, 224, device=device).contiguous(memory_format=layout)
+    labels = torch.arange(options.batch_size, device=device) % CLASSES
+    train_step(images, labels)
+    first_step_seconds = time.perf_counter() - started
+    train_step(images, labels)
+
+    def loader(repeats=1):
+        preprocess = transforms.Compose(
+            [
+                transforms.Resize(256),
+                transforms.CenterCrop(224),
+                transforms.ToTensor(),
+                transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+            ]
+        )
+        folder = torchvision.datasets.ImageFolder(options.folder, preprocess)
+        dataset = torch.utils.data.ConcatDataset([folder] * repeats)
+        return torch.utils.data.DataLoader(
+            dataset, options.batch_size, shuffle=True, num_workers=DATA_WORKERS, pin_memory=device.type == "cuda"
+        )
+
+    def real_epoch():
+        for done, (batch, targets) in enumerate(loader()):
+            if done == options.steps:
+                break
+            train_step(batch.to(device, memory_format=layout), targets.to(device))
+
+    step_seconds, epoch_seconds = [], []
+    for _ in range(ROUNDS):
+        step_seconds.append(timed(lambda: [train_step(images, labels) for _ in range(options.steps)]))
+        epoch_seconds.append(timed(real_epoch))
+    peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    model.eval()
+    with torch.no_grad():
+        model(images).sum().item()
+        eval_seconds = timed(lambda: [model(images).sum().item() for _ in range(options.steps)])
+
+    count = options.batch_size * options.steps
+    figures = {
+        "train_images_per_second": count / statistics.median(step_seconds),
+        "eval_images_per_second": count / eval_seconds,
+        "epoch_images_per_second": count / statistics.median(epoch_seconds),
+        "peak_rss_mb": peak_rss_mb,
+        "first_step_seconds": first_step_seconds,
+        "device": device.type,
+        "loader_images_per_second": loader_rate(loader, options.batch_size),
+        "torch": torch.__version__,
+    }
+    print(json.dumps(figures))
+
+
+def loader_rate(loader, batch_size, wanted=2000):
+    """Images a second once all workers are busy: the batches that they fetch ahead are not counted."""
+    ahead = 2 * DATA_WORKERS
+    repeats = 1 + (wanted + ahead * batch_size) // len(loader().dataset)
+    batches = iter(loader(repeats))
+    for _ in range(ahead):
+        next(batches)
+    start = time.perf_counter()
+    delivered = sum(len(labels) for _, labels in batches)
+    return delivered / (time.perf_counter() - start)
+
+
+def timed(action):
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import sharp from 'sharp';
+import { UserError } from '#src/errors.js';
+import type { TrainConfig } from '#src/options.js';
+import type { TrainingEvent } from '#src/reporting/events.js';
+import { train } from '#src/training/train.js';
+import { readSafetensors } from '#src/weights/safetensors.js';
+
+const colours = { blue: '#2040c0', green: '#20a040', red: '#c03020' };
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'train-'));
+  for (const [split, count] of [
+    ['train', 5],
+    ['val', 1],
+  ] as const) {
+    for (const [name, colour] of Object.entries(colours)) {
+      const folder = join(root, 'data', split, name);
+      await mkdir(folder, { recursive: true });
+      for (let index = 0; index < count; index++) {
+        const create = { width: 64 + 8 * index, height: 72, channels: 3, background: colour } as const;
+        await sharp({ create })
+          .jpeg()
+          .toFile(join(folder, `${index}.jpg`));
+      }
+    }
+  }
+  await mkdir(join(root, 'outputs', 'models'), { recursive: true });
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+const config = (change: Partial<TrainConfig> = {}): TrainConfig => ({
+  epochs: 2,
+  batch_size: 5,
+  lr: 1e-3,
+  schedule: 'cosine',
+  warmup: 0,
+  optimizer: 'adam',
+  momentum: 0.9,
+  precision: 'fp32',
+  seed: 7,
+  model: 'resnet18',
+  pretrained: false,
+  weights: undefined,
+  pre: 'resnet',
+  data_dir: join(root, 'data'),
+  val_split: 0.2,
+  workers: 4,
+  run_name: 'test',
+  root_dir: root,
+  device: 'cpu',
+  wandb: false,
+  config: undefined,
+  ...change,
+});
+
+async function run(change: Partial<TrainConfig> = {}): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = [];
+  await train(config(change), (event) => events.push(event));
+  return events;
+}
+
+const only = <K extends TrainingEvent['kind']>(events: readonly TrainingEvent[], kind: K) =>
+  events.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind);
+
+const losses = (events: readonly TrainingEvent[]) => only(events, 'step').map(({ loss }) => loss);
+
+describe('train', () => {
+  let events: TrainingEvent[];
+  before(async () => {
+    events = await run();
+  });
+
+  it('tells the run in order', () => {
+    const epoch = ['epoch-start', 'step', 'step', 'step', 'validating', 'epoch-end'];
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      ['run', 'device', 'data', 'data', 'data', 'model', ...epoch, ...epoch, 'saved', 'trained', 'tested', 'finished'],
+    );
+  });
+
+  it('counts images truly, the last smaller batch included', () => {
+    assert.deepEqual(
+      only(events, 'data').map(({ split, images }) => [split, images]),
+      [
+        ['train', 12],
+        ['val', 3],
+        ['test', 3],
+      ],
+    );
+    assert.deepEqual(
+      only(events, 'step').map(({ images }) => images),
+      [5, 5, 2, 5, 5, 2],
+    );
+    const [first] = only(events, 'epoch-end');
+    assert.equal(first?.result.train.images, 12);
+    assert.equal(first?.result.validation?.images, 3);
+  });
+
+  it('reports the mean loss over all images of the epoch', () => {
+    const steps = only(events, 'step').filter(({ epoch }) => epoch === 0);
+    const mean = steps.reduce((sum, { loss, images }) => sum + loss * images, 0) / 12;
+    assert.ok(Math.abs((only(events, 'epoch-end')[0]?.result.train.loss ?? 0) - mean) < 1e-12);
+  });
+
+  it('follows the schedule', () => {
+    assert.deepEqual(
+      only(events, 'epoch-start').map(({ learningRate }) => learningRate),
+      [1e-3, 5e-4],
+    );
+  });
+
+  it('leaves a file with the weights and everything that is needed to use them', async () => {
+    const { weights, metadata } = await readSafetensors(join(root, 'outputs/models/test.safetensors'));
+    assert.equal(weights.size, 102);
+    assert.deepEqual(weights.get('fc.weight')?.shape, [3, 512]);
+    assert.deepEqual(weights.get('conv1.weight')?.shape, [64, 3, 7, 7]);
+    assert.equal(metadata['model'], 'resnet18');
+    assert.equal(metadata['epoch'], '2');
+    assert.deepEqual(JSON.parse(metadata['classes'] ?? ''), ['blue', 'green', 'red']);
+    assert.equal(JSON.parse(metadata['preprocessing'] ?? '').crop, 224);
+    assert.equal(JSON.parse(metadata['options'] ?? '').seed, 7);
+    assert.match(JSON.parse(metadata['versions'] ?? '').tensorflow, /^2\./);
+  });
+
+  it('repeats itself with the same seed, and only with it', async () => {
+    const again = await run({ run_name: 'again' });
+    assert.deepEqual(losses(again), losses(events));
+    const { weights } = await readSafetensors(join(root, 'outputs/models/test.safetensors'));
+    const repeated = await readSafetensors(join(root, 'outputs/models/again.safetensors'));
+    assert.deepEqual([...repeated.weights], [...weights]);
+    const other = await run({ run_name: 'other', seed: 8, epochs: 1 });
+    assert.notEqual(losses(other)[0], losses(events)[0]);
+  });
+
+  it('starts from a file of weights, and draws a new head for other classes', async () => {
+    await cp(join(root, 'data'), join(root, 'fewer'), { recursive: true });
+    for (const split of ['train', 'val']) await rm(join(root, 'fewer', split, 'red'), { recursive: true });
+    const weights = join(root, 'outputs/models/test.safetensors');
+    const options = { epochs: 1, lr: 1e-12, schedule: 'constant', run_name: 'from-file', weights } as const;
+    const started = await run({ ...options, data_dir: join(root, 'fewer') });
+    const made = await readSafetensors(join(root, 'outputs/models/from-file.safetensors'));
+    const given = await readSafetensors(weights);
+    assert.deepEqual(made.weights.get('fc.weight')?.shape, [2, 512]);
+    const [madeConv, givenConv] = [made, given].map((file) => file.weights.get('layer4.1.conv2.weight')?.data);
+    assert.ok(madeConv?.every((value, index) => Math.abs(value - (givenConv?.[index] ?? 0)) < 1e-9));
+    assert.match(only(started, 'warning')[0]?.message ?? '', /fc, starts anew/);
+  });
+
+  it('trains without validation or test where there are none', async () => {
+    await cp(join(root, 'data', 'train'), join(root, 'bare', 'train'), { recursive: true });
+    const bare = await run({ epochs: 1, val_split: 0, data_dir: join(root, 'bare'), run_name: 'bare' });
+    assert.deepEqual(
+      only(bare, 'data').map(({ split, images }) => [split, images]),
+      [['train', 15]],
+    );
+    assert.equal(only(bare, 'validating').length, 0);
+    const [finished] = only(bare, 'finished');
+    assert.equal(finished?.validation, undefined);
+    assert.equal(finished?.test, undefined);
+  });
+
+  it('says at once that it has no pretrained weights', async () => {
+    await assert.rejects(run({ pretrained: true, data_dir: '/nowhere' }), (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /--pretrained=False/);
+      return true;
+    });
+  });
+});
