@@ -1,0 +1,181 @@
+// The options of a training run: ONE table, from which the command line, configuration files, `--help` and the config's
+// type all follow. A new option is a new entry here.
+import { defaultWorkers } from './data/threads.js';
+import { UserError } from './errors.js';
+import { findDataDir, findFile, findRootDir, projectRoot } from './options/paths.js';
+import { choice, decimal, flag, integer, optionalText, text, type ValuesOf } from './options/spec.js';
+
+const maxSeed = 2 ** 32 - 1;
+
+const training = 'Training';
+const model = 'Model';
+const data = 'Data';
+const run = 'Run';
+
+export const trainOptions = {
+  epochs: integer({
+    group: training,
+    help: 'Times that training goes through all images',
+    default: 20,
+    expected: 'an integer, 1 or more',
+    isInRange: (epochs) => epochs >= 1,
+  }),
+  batch_size: integer({
+    group: training,
+    help: 'Images in one training step',
+    default: 128,
+    expected: 'an integer, 1 or more',
+    isInRange: (images) => images >= 1,
+  }),
+  lr: decimal({
+    group: training,
+    help: 'Learning rate at the start',
+    default: 1e-3,
+    expected: 'a number above 0',
+    isInRange: (rate) => rate > 0,
+  }),
+  schedule: choice({
+    group: training,
+    help: 'How the learning rate falls from epoch to epoch; inverse-time is lr / (1 + (lr / epochs) * epoch)',
+    choices: ['inverse-time', 'cosine', 'step', 'constant'],
+    default: 'inverse-time',
+  }),
+  warmup: integer({
+    group: training,
+    help: 'Epochs in which the learning rate first rises; fewer than epochs',
+    default: 0,
+    expected: 'an integer, 0 or more',
+    isInRange: (epochs) => epochs >= 0,
+  }),
+  optimizer: choice({
+    group: training,
+    help: 'Optimizer; sgd is with momentum',
+    choices: ['adam', 'sgd'],
+    default: 'adam',
+  }),
+  momentum: decimal({
+    group: training,
+    help: 'Momentum of sgd',
+    default: 0.9,
+    expected: 'a number from 0 to below 1',
+    isInRange: (momentum) => momentum >= 0 && momentum < 1,
+  }),
+  precision: choice({
+    group: training,
+    help: 'Arithmetic of the training step',
+    choices: ['fp32'],
+    default: 'fp32',
+  }),
+  seed: integer({
+    group: training,
+    help: 'Seed of everything random: the same seed gives the same run',
+    default: 42,
+    expected: `an integer from 0 to ${maxSeed}`,
+    isInRange: (seed) => seed >= 0 && seed <= maxSeed,
+  }),
+
+  // The registry of models checks the name, so that this file needs no model.
+  model: text({ group: model, help: 'Network to train, such as resnet18', type: 'name', default: 'resnet101' }),
+  pretrained: flag({
+    group: model,
+    help: 'Start from ImageNet weights rather than random ones',
+    default: true,
+  }),
+  weights: optionalText({
+    group: model,
+    help: 'File of weights to start from in place of the ImageNet weights',
+    type: 'file',
+  }),
+  pre: choice({
+    group: model,
+    help: 'Preprocessing; resnet is resize to 256, centre crop to 224, ImageNet normalisation',
+    choices: ['resnet'],
+    default: 'resnet',
+  }),
+
+  data_dir: text({
+    group: data,
+    help: 'Folder with train/<class>/* and val/<class>/*; a relative one is sought in root_dir, then in the current folder',
+    type: 'folder',
+    default: 'input/places365standard_easyformat/places365_standard',
+  }),
+  val_split: decimal({
+    group: data,
+    help: 'Share of the train folder that is held back for validation',
+    default: 0.2,
+    expected: 'a number from 0 to below 1',
+    isInRange: (share) => share >= 0 && share < 1,
+  }),
+  workers: integer({
+    group: data,
+    help: 'Images that are decoded at the same time',
+    default: defaultWorkers,
+    defaultText: 'one per processor, at least 4',
+    expected: 'an integer from 1 to 1024',
+    isInRange: (threads) => threads >= 1 && threads <= 1024,
+  }),
+
+  run_name: text({
+    group: run,
+    help: "First part of the run's file names",
+    type: 'name',
+    default: 'default',
+    expected: 'a plain file name of at most 180 bytes',
+    isValid: isPlainFileName,
+  }),
+  root_dir: text({
+    group: run,
+    help: 'Folder that holds outputs/ and, unless data_dir says otherwise, input/',
+    type: 'folder',
+    default: projectRoot,
+    defaultText: "the project's folder; the current one when installed as a dependency",
+  }),
+  device: choice({
+    group: run,
+    help: 'Where to compute; auto takes the GPU when there is one',
+    choices: ['auto', 'cuda', 'cpu'],
+    default: 'auto',
+  }),
+  wandb: flag({ group: run, help: 'Log to Weights & Biases', default: false }),
+  config: optionalText({
+    group: run,
+    help: 'YAML file in which every other option can stand; the command line wins',
+    type: 'file',
+  }),
+};
+
+/** Everything that a training run was told. `root_dir`, `data_dir` and `weights` are absolute paths. */
+export type TrainConfig = ValuesOf<typeof trainOptions>;
+
+/**
+ * Checks what no single option can know, and resolves the paths.
+ * @throws UserError for options that contradict each other, or folders and files that don't exist.
+ */
+export function completeConfig(values: TrainConfig): TrainConfig {
+  if (values.warmup >= values.epochs) {
+    throw new UserError('Bad value for warmup', {
+      expected: `fewer warm-up epochs than the ${values.epochs} of --epochs`,
+      found: String(values.warmup),
+    });
+  }
+  const rootDir = findRootDir(values.root_dir);
+  return Object.freeze({
+    ...values,
+    root_dir: rootDir,
+    data_dir: findDataDir(values.data_dir, rootDir),
+    weights: values.weights === undefined ? undefined : findFile('weights', values.weights),
+  });
+}
+
+/** Room is left for the time stamp and the ending, in the 255 bytes that file systems allow. */
+const maxNameBytes = 180;
+
+function isPlainFileName(name: string): boolean {
+  return (
+    name.trim() === name &&
+    /^[^/\\\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u.test(name) &&
+    name !== '.' &&
+    !name.includes('..') &&
+    Buffer.byteLength(name) <= maxNameBytes
+  );
+}

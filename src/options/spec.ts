@@ -1,0 +1,151 @@
+// The vocabulary of the option table: one builder for each kind of value. Every value arrives as text, whether from the
+// command line or from a configuration file, and passes the same parser.
+
+/** One option: what `--help` shows, its default, and how its text is read. */
+export interface OptionSpec<T> {
+  /** Heading under which `--help` lists it. */
+  readonly group: string;
+  readonly help: string;
+  /** The kind of value, as `--help` shows it. */
+  readonly type: string;
+  /** Completes "expected ..." in an error message. */
+  readonly expected: string;
+  /** Asked only when the option is given nowhere. */
+  readonly default: () => T;
+  readonly defaultText: string;
+  /** A bare `--name` means True and `--no-name` means False. */
+  readonly isFlag: boolean;
+  readonly choices: readonly string[];
+  /** The value, or undefined when the text is none of this kind or out of range. */
+  readonly parse: (text: string) => T | undefined;
+}
+
+/** Options by name; names use underscores. */
+export type OptionTable = Readonly<Record<string, OptionSpec<unknown>>>;
+
+/** The values that a table describes. */
+export type ValuesOf<Table extends OptionTable> = {
+  readonly [Name in keyof Table]: Table[Name] extends OptionSpec<infer T> ? T : never;
+};
+
+interface Described {
+  group: string;
+  help: string;
+}
+
+interface NumberRange extends Described {
+  default: number | (() => number);
+  /** What `--help` shows in place of the number. */
+  defaultText?: string;
+  /** Completes "expected ...", range included. */
+  expected: string;
+  isInRange: (value: number) => boolean;
+}
+
+const integerPattern = /^[+-]?\d+$/;
+const decimalPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A whole number within a range. */
+export function integer(spec: NumberRange): OptionSpec<number> {
+  return number('integer', integerPattern, { ...spec, isInRange: (v) => Number.isSafeInteger(v) && spec.isInRange(v) });
+}
+
+/** A finite decimal number within a range; 1e-3 is one, NaN and Infinity are not. */
+export function decimal(spec: NumberRange): OptionSpec<number> {
+  return number('number', decimalPattern, { ...spec, isInRange: (v) => Number.isFinite(v) && spec.isInRange(v) });
+}
+
+function number(type: string, pattern: RegExp, spec: NumberRange): OptionSpec<number> {
+  const { default: given } = spec;
+  return {
+    ...describedBy(spec),
+    type,
+    expected: spec.expected,
+    default: typeof given === 'function' ? given : () => given,
+    defaultText: spec.defaultText ?? String(given),
+    isFlag: false,
+    choices: [],
+    parse: (text) => {
+      const value = pattern.test(text) ? Number(text) : Number.NaN;
+      return spec.isInRange(value) ? value : undefined;
+    },
+  };
+}
+
+const flagValues = new Map([
+  ['true', true],
+  ['yes', true],
+  ['1', true],
+  ['false', false],
+  ['no', false],
+  ['0', false],
+]);
+
+/** True or False, in any of the ways people write them. */
+export function flag(spec: Described & { default: boolean }): OptionSpec<boolean> {
+  return {
+    ...describedBy(spec),
+    type: 'True|False',
+    expected: 'True, False, yes, no, 1 or 0',
+    default: () => spec.default,
+    defaultText: spec.default ? 'True' : 'False',
+    isFlag: true,
+    choices: [],
+    parse: (text) => flagValues.get(text.toLowerCase()),
+  };
+}
+
+/** One of a fixed list of words. */
+export function choice<const T extends string>(
+  spec: Described & { choices: readonly T[]; default: NoInfer<T> },
+): OptionSpec<T> {
+  return {
+    ...describedBy(spec),
+    type: spec.choices.join('|'),
+    expected: spec.choices.length === 1 ? `${spec.choices[0]}` : `one of ${spec.choices.join(', ')}`,
+    default: () => spec.default,
+    defaultText: spec.default,
+    isFlag: false,
+    choices: spec.choices,
+    parse: (text) => spec.choices.find((allowed) => allowed === text),
+  };
+}
+
+interface TextShape extends Described {
+  /** The kind of text; 'text' unless told. */
+  type?: string;
+  /** Completes "expected ..."; any text that is not empty unless told. */
+  expected?: string;
+  isValid?: (text: string) => boolean;
+}
+
+/** A text with a default. */
+export function text(spec: TextShape & { default: string | (() => string); defaultText?: string }): OptionSpec<string> {
+  const { default: given } = spec;
+  return {
+    ...textShape(spec),
+    default: typeof given === 'function' ? given : () => given,
+    defaultText: spec.defaultText ?? String(given),
+  };
+}
+
+/** A text that may be left out. */
+export function optionalText(spec: TextShape): OptionSpec<string | undefined> {
+  return { ...textShape(spec), default: () => undefined, defaultText: 'none' };
+}
+
+function textShape(spec: TextShape) {
+  const isValid = spec.isValid ?? ((value: string) => value !== '' && !value.includes('\0'));
+  return {
+    ...describedBy(spec),
+    type: spec.type ?? 'text',
+    expected: spec.expected ?? `a ${spec.type ?? 'text'}`,
+    isFlag: false,
+    choices: [],
+    parse: (value: string) => (isValid(value) ? value : undefined),
+  };
+}
+
+function describedBy({ group, help }: Described): Described {
+  return { group, help };
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Command } from '#src/commands/command.js';
+import { UserError } from '#src/errors.js';
+import { readCommandLine } from '#src/options/command-line.js';
+import { readOptions } from '#src/options/given.js';
+import { trainOptions } from '#src/options.js';
+
+const commands: Command[] = [
+  { name: 'train', summary: 'Trains', options: trainOptions, run: async () => 0 },
+  { name: 'doctor', summary: 'Looks', options: {}, run: async () => 0 },
+];
+
+function read(...args: string[]) {
+  const found = readCommandLine(args, { commands, version: '1.2.3', columns: 80 });
+  assert.ok(found, 'no command');
+  return { command: found.command.name, values: readOptions(trainOptions, [found.given]) };
+}
+
+test('training is the default command', () => {
+  assert.deepEqual(read('--epochs=1'), read('train', '--epochs=1'));
+  assert.equal(read().command, 'train');
+  assert.equal(read('doctor').command, 'doctor');
+  assert.deepEqual(read('--epochs', '1', 'train'), read('train', '--epochs=1'));
+});
+
+test('values follow a name after = or a blank, dashes or underscores', () => {
+  for (const args of [['--batch-size=8'], ['--batch_size=8'], ['--batch-size', '8'], ['--batch_size', '8']]) {
+    assert.equal(read(...args).values.batch_size, 8, args.join(' '));
+  }
+  assert.equal(read('--run_name=a=b').values.run_name, 'a=b');
+  assert.equal(read('--run-name', '007').values.run_name, '007');
+  assert.equal(read('--data_dir=with-dashes_and=more').values.data_dir, 'with-dashes_and=more');
+});
+
+test('flags in all their forms', () => {
+  const cases: [string[], boolean][] = [
+    [['--wandb'], true],
+    [['--wandb', '--epochs=1'], true],
+    [['--wandb=True'], true],
+    [['--wandb', 'True'], true],
+    [['--wandb', 'yes'], true],
+    [['--wandb=1'], true],
+    [['--wandb=False'], false],
+    [['--wandb', 'False'], false],
+    [['--wandb', 'no'], false],
+    [['--wandb=0'], false],
+    [['--no-wandb'], false],
+  ];
+  for (const [args, wandb] of cases) assert.equal(read(...args).values.wandb, wandb, args.join(' '));
+});
+
+const mistakes: [args: string[], message: RegExp][] = [
+  [['--epoch=1'], /^Unknown option --epoch\. Did you mean --epochs\?/],
+  [['--batch', '1'], /^Unknown option --batch\. Did you mean --batch_size\?/],
+  [['--batchSize=1'], /^Unknown option --batchSize\. Did you mean --batch_size\?/],
+  [['--zebra'], /^Unknown option --zebra\. See/],
+  [['--no-zebra'], /^Unknown option --no-zebra\./],
+  [['-epochs=1'], /^Unknown option -epochs\. Did you mean --epochs\?/],
+  [['-x'], /^Unknown option -x\./],
+  [['--__proto__=1'], /^Unknown option --__proto__/],
+  [['--toString'], /^Unknown option --toString/],
+  [['--lr.x=1'], /^Unknown option --lr\.x/],
+  [['doctor', '--epochs=1'], /^Unknown option --epochs\./],
+  [['trian'], /^Unknown command 'trian'\. Did you mean train\?/],
+  [['zebra'], /^Unknown command 'zebra'\. See/],
+  [['train', 'now'], /^Unexpected argument 'now'/],
+  [['--', 'now'], /^Unknown command 'now'/],
+  [['--epochs=1', '--epochs=2'], /^--epochs is given 2 times/],
+  [['--batch-size=1', '--batch_size=2'], /is given 2 times/],
+  [['--wandb', '--no-wandb'], /is given 2 times/],
+  [['--no-wandb=True'], /^--no-wandb takes no value/],
+  [['--epochs'], /^--epochs needs a value/],
+  [['--epochs', '--lr=1'], /^--epochs needs a value/],
+  [['--no-epochs'], /cannot be negated/],
+  [['--epochs='], /^Bad value for --epochs: .* found nothing/],
+  [['--wandb='], /^Bad value for --wandb: .* found nothing/],
+  [['--wandb', 'maybe'], /^Bad value for --wandb: .* found 'maybe'/],
+  [['--batch-size=0'], /^Bad value for --batch-size:/],
+  [['--epochs', '-1'], /^Bad value for --epochs: .* found '-1'/],
+];
+for (const [args, message] of mistakes) {
+  test(`a mistake is one line: ${args.join(' ')}`, () => {
+    assert.throws(
+      () => read(...args),
+      (error) => {
+        assert.ok(error instanceof UserError, String(error));
+        assert.match(error.message, message);
+        assert.ok(!error.message.includes('\n'));
+        return true;
+      },
+    );
+  });
+}

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { editDistance, nearest } from '#src/options/nearest.js';
+
+test('the distance counts inserted, deleted, replaced and swapped letters', () => {
+  const cases: [string, string, number][] = [
+    ['', '', 0],
+    ['', 'abc', 3],
+    ['abc', '', 3],
+    ['epochs', 'epochs', 0],
+    ['epoch', 'epochs', 1],
+    ['epohcs', 'epochs', 1],
+    ['kitten', 'sitting', 3],
+    ['ca', 'abc', 3],
+    ['ab', 'ba', 1],
+  ];
+  for (const [a, b, distance] of cases) assert.equal(editDistance(a, b), distance, `${a} -> ${b}`);
+});
+
+test('the nearest name is found, and none where none is near', () => {
+  const names = ['epochs', 'batch_size', 'lr', 'model', 'momentum', 'run_name', 'val_split', 'data_dir'];
+  const cases: [string, string | undefined][] = [
+    ['epoch', 'epochs'],
+    ['epohcs', 'epochs'],
+    ['batchSize', 'batch_size'],
+    ['batch-szie', 'batch_size'],
+    ['batch', 'batch_size'],
+    ['MODEL', 'model'],
+    ['ls', 'lr'],
+    ['runname', 'run_name'],
+    ['val', 'val_split'],
+    ['zebra', undefined],
+    ['', undefined],
+    ['x', undefined],
+    ['q'.repeat(10_000), undefined],
+  ];
+  for (const [word, expected] of cases) assert.equal(nearest(word, names), expected, word.slice(0, 20));
+});
