@@ -1,0 +1,78 @@
+// The words in which a run's events are told, on the screen as in the log. Scripts read these lines: keep them.
+import type { EpochResult, Metrics, TrainingEvent } from './events.js';
+
+export type Level = 'INFO' | 'WARNING';
+
+export interface Message {
+  level: Level;
+  text: string;
+}
+
+/** What is to be said of an event, one line each; nothing for those that only move the progress bar. */
+export function messagesFor(event: TrainingEvent): Message[] {
+  switch (event.kind) {
+    case 'run':
+      return info(`Model running with parameters: ${parameterList(event.parameters)}`);
+    case 'device':
+      return info(`Running on ${event.device} device`);
+    case 'data':
+      return info(`There are ${event.images} images in the ${event.split} DataLoader`);
+    case 'model':
+      return info(`Model loaded with ${event.parameters} parameters`);
+    case 'warning':
+      return [{ level: 'WARNING', text: event.message.replace(/\s*\n\s*/g, ' ') }];
+    case 'validating':
+      return info('Calculating validation loss');
+    case 'epoch-end':
+      return info(epochLine(event.result));
+    case 'saved':
+      return info(`Saved ${event.what} to ${event.path}`);
+    case 'trained':
+      return info(`Model trained in: ${event.seconds.toFixed(3)} seconds`);
+    case 'tested':
+      return [
+        ...info(`Model tested in: ${event.seconds.toFixed(3)} seconds`),
+        ...info(`Test | test_loss: ${loss(event.metrics)} | ${precisions('test', event.metrics)}`),
+      ];
+    case 'finished':
+      return info(`LOSS train ${loss(event.train)} valid ${loss(event.validation)} test ${loss(event.test)}`);
+    case 'epoch-start':
+    case 'step':
+      return [];
+  }
+}
+
+function info(text: string): Message[] {
+  return [{ level: 'INFO', text }];
+}
+
+function epochLine({ epoch, train, validation }: EpochResult): string {
+  return [
+    `Epoch: ${epoch}`,
+    `train_loss: ${loss(train)}`,
+    ...(validation ? [`val_loss: ${loss(validation)}`] : []),
+    precisions('train', train),
+    ...(validation ? [precisions('val', validation)] : []),
+  ].join(' | ');
+}
+
+function precisions(split: string, { precisionAt1, precisionAt5 }: Metrics): string {
+  return `${split}_precision@1: ${precisionAt1.toFixed(2)} | ${split}_precision@5: ${precisionAt5.toFixed(2)}`;
+}
+
+function loss(metrics: Metrics | undefined): string {
+  return metrics === undefined ? 'none' : metrics.loss.toFixed(4);
+}
+
+function parameterList(parameters: Readonly<Record<string, unknown>>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${name}=${parameterText(value)}`)
+    .join(', ');
+}
+
+function parameterText(value: unknown): string {
+  if (value === undefined || value === null) return 'none';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'string') return /^[^\s,'"=]+$/.test(value) ? value : JSON.stringify(value);
+  return String(value);
+}
