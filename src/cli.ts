@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// The program's entry, and the only place that prints an error and sets the exit code.
+import { readFileSync } from 'node:fs';
+import type { Command } from './commands/command.js';
+import { trainCommand } from './commands/train.js';
+import { exitCode, UserError } from './errors.js';
+import { readCommandLine } from './options/command-line.js';
+import { findOption, type GivenOptions, readOptions } from './options/given.js';
+
+/** All commands; the first is the one that runs when none is named. */
+const commands: readonly Command[] = [
+  trainCommand,
+  {
+    name: 'doctor',
+    summary: 'Show versions, the device, GPU libraries found and missing, threads, and where everything lies',
+    options: {},
+    run: async () => (await import('./commands/doctor.js')).runDoctor(),
+  },
+];
+
+async function main(args: readonly string[]): Promise<number> {
+  const columns = Math.min(process.stdout.columns ?? 80, 120);
+  const commandLine = readCommandLine(args, { commands, version: readVersion(), columns });
+  if (commandLine === undefined) return exitCode.ok;
+  const { command, given } = commandLine;
+  return command.run(readOptions(command.options, [given, ...(await readConfig(command, given))]));
+}
+
+async function readConfig(command: Command, given: GivenOptions): Promise<GivenOptions[]> {
+  const path = given.get('config')?.value;
+  if (typeof path !== 'string' || path === '' || findOption(command.options, 'config') === undefined) return [];
+  const { readConfigFile } = await import('./options/config-file.js');
+  return [readConfigFile(path, command.options)];
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return String(version);
+}
+
+/** What a shell reports for a program that wrote into a closed pipe, as in `deep-cnn | head -1`. */
+const brokenPipeCode = 141;
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(brokenPipeCode);
+    throw error;
+  });
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const isMistake = error instanceof UserError;
+  process.exitCode = isMistake ? exitCode.userError : exitCode.bug;
+  console.error(isMistake ? `deep-cnn: ${error.message}` : error);
+}

@@ -1,0 +1,61 @@
+import { setDecodeThreads } from '../data/threads.js';
+import { exitCode, UserError } from '../errors.js';
+import { quoted } from '../options/given.js';
+import { nearest } from '../options/nearest.js';
+import { completeConfig, type TrainConfig, trainOptions } from '../options.js';
+import type { Report } from '../reporting/events.js';
+import type { Command } from './command.js';
+
+/** What the command needs from the rest of the program; tests put their own in. */
+export interface TrainParts {
+  modelNames: () => Promise<readonly string[]>;
+  /** Loads the trainer, TensorFlow and all. */
+  loadTrainer: () => Promise<(config: TrainConfig, report: Report) => Promise<void>>;
+}
+
+const parts: TrainParts = {
+  modelNames: async () => (await import('../models/registry.js')).modelNames(),
+  loadTrainer: async () => (await import('../training/train.js')).train,
+};
+
+export const trainCommand: Command<typeof trainOptions> = {
+  name: 'train',
+  summary: 'Fine-tune a network on a folder of images',
+  options: trainOptions,
+  run: (values) => runTraining(values, parts),
+};
+
+/**
+ * Trains as told, with all reporters listening.
+ * @throws UserError for a mistake in the options, before anything is created.
+ */
+export async function runTraining(values: TrainConfig, { modelNames, loadTrainer }: TrainParts): Promise<number> {
+  // Before anything else: the thread pool takes its size when it is first used.
+  setDecodeThreads(values.workers);
+  checkModel(values.model, await modelNames());
+  if (values.wandb) {
+    throw new UserError('W&B logging is not part of this version yet', {
+      mend: 'Run with --wandb=False and compare runs by the files in outputs/results',
+    });
+  }
+  const config = completeConfig(values);
+  const { createReporters } = await import('../reporting/reporters.js');
+  const reporters = createReporters({ config, stream: process.stdout });
+  try {
+    const train = await loadTrainer();
+    await train(config, (event) => reporters.handle(event));
+  } finally {
+    await reporters.close();
+  }
+  return exitCode.ok;
+}
+
+function checkModel(model: string, names: readonly string[]): void {
+  if (names.includes(model)) return;
+  const suggestion = nearest(model, names);
+  throw new UserError('Bad value for model', {
+    expected: `one of ${names.join(', ')}`,
+    found: quoted(model),
+    ...(suggestion && { mend: `Did you mean ${suggestion}? Otherwise choose from the list` }),
+  });
+}
