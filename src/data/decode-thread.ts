@@ -43,7 +43,6 @@ class DecodeThread {
     this.#worker.on('message', (reply: DecodeReply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', (code) => this.#fail(new Error(`internal: the decoding thread ended with code ${code}`)));
-    this.#worker.unref();
   }
 
   /** Decodes after all earlier requests. The request's buffer is handed over: it can't be used until it comes back. */

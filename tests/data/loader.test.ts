@@ -4,11 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import type { ImageList } from '#src/data/image-list.js';
 import { type Batch, createLoader, type LoaderOptions } from '#src/data/loader.js';
 import { preprocessings } from '#src/data/preprocessing.js';
+import { MersenneTwister, randperm } from '#src/data/random.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const preprocessing = { ...preprocessings.resnet, resize: 35, crop: 33 };
@@ -121,6 +123,40 @@ test('leaving early drops what was decoded ahead, bad images included', async (t
   }
   await sleep(50);
   assert.deepEqual(unhandled, []);
+});
+
+test('the first bad image of a batch is named, whichever fails first', async (t) => {
+  const folder = temporaryFolder(t);
+  const noise = Buffer.from(randperm(1000 * 1000 * 3, new MersenneTwister(1)));
+  const whole = await sharp(noise, { raw: { width: 1000, height: 1000, channels: 3 } })
+    .png()
+    .toBuffer();
+  writeFileSync(join(folder, '0'), whole.subarray(0, -1000));
+  writeFileSync(join(folder, '1'), '');
+  const images = { length: 2, at: (index: number) => ({ path: join(folder, String(index)), label: 0 }) };
+  const next = loaderOf(images, { order: Uint32Array.of(0, 1) })
+    [Symbol.asyncIterator]()
+    .next();
+  await assert.rejects(next, { path: join(folder, '0') });
+});
+
+test('what a pass left early had asked for does not hold up the next one', async () => {
+  const path = fileURLToPath(new URL('../../../tests/data/fixtures/large.jpg', import.meta.url));
+  const images = { length: 100, at: () => ({ path, label: 0 }) };
+  const pass = loaderOf(images, { batchSize: 1, prefetch: 99 });
+  const time = async (work: () => Promise<unknown>) => {
+    const startedAt = performance.now();
+    await work();
+    return performance.now() - startedAt;
+  };
+  const wholeMs = await time(async () => {
+    for await (const { size } of pass) assert.equal(size, 1);
+  });
+  for await (const _ of pass) break;
+  const afterwardsMs = await time(async () => {
+    for await (const _ of pass) break;
+  });
+  assert.ok(afterwardsMs < wholeMs / 3, `${afterwardsMs} ms for the first batch, ${wholeMs} ms for all 100`);
 });
 
 test('batches are decoded while the main thread is blocked', async (t) => {
