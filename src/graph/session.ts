@@ -6,12 +6,16 @@ import { join } from 'node:path';
 import type { HostTensor, Runtime } from '../tensorflow/runtime.js';
 import type { Graph } from './graph.js';
 import { encodeSavedModel, type Signature } from './saved-model.js';
+import { elementCount, formatShape } from './types.js';
 
 export type { HostTensor, Runtime };
 
 /** Signatures of one session share its variables. */
 export interface Session<Name extends string> {
-  /** Runs one signature to its end, blocking the thread, and returns all of its outputs by name. */
+  /**
+   * Runs one signature to its end, blocking the thread, and returns all of its outputs by name. Throws `internal:` where
+   * the inputs are not exactly the signature's, and with TensorFlow's message when the graph fails.
+   */
   run(signature: Name, inputs?: Readonly<Record<string, HostTensor>>): Record<string, HostTensor>;
   dispose(): void;
 }
@@ -27,11 +31,35 @@ export async function openSession<Name extends string>(
     await writeFile(join(folder, 'saved_model.pb'), encodeSavedModel(graph, signatures));
     const model = await runtime.loadModel(folder, Object.keys(signatures));
     return {
-      run: (signature, inputs = {}) => model.run(signature, inputs),
+      run(signature, inputs = {}) {
+        checkInputs(signature, signatures[signature].inputs, inputs);
+        return model.run(signature, inputs);
+      },
       dispose: () => model.dispose(),
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** TensorFlow takes any shape for a placeholder, and kernels may read past the end of a value that is too small. */
+function checkInputs(
+  signature: string,
+  expected: Signature['inputs'],
+  found: Readonly<Record<string, HostTensor>>,
+): void {
+  for (const name of Object.keys(found)) {
+    if (!expected[name]) throw new Error(`internal: ${signature} has no input ${name}`);
+  }
+  for (const [name, { dtype, shape }] of Object.entries(expected)) {
+    const value = found[name];
+    if (!value) throw new Error(`internal: ${signature} was run without its input ${name}`);
+    const fits =
+      value.shape.length === shape.length && shape.every((size, i) => size === null || size === value.shape[i]);
+    if (value.dtype !== dtype || !fits || elementCount(value.shape) !== value.data.length) {
+      const given = `${value.data.length} values as ${value.dtype}${formatShape(value.shape)}`;
+      throw new Error(`internal: ${signature} needs ${name} as ${dtype}${formatShape(shape)}, not ${given}`);
+    }
   }
 }
 
