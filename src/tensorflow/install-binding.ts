@@ -2,7 +2,7 @@
 
 import { mkdirSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { bindingFolder, type SiteLibrary, tfjsPackage } from './cache.js';
 import { runCommand } from './install-command.js';
@@ -85,11 +85,10 @@ async function compile(
   const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
   const includes = [tfjs, join(nodeApi, 'include'), includeFolder].map((path) => `-I${path}`);
   // DT_RPATH and not RUNPATH, so that another libtensorflow on LD_LIBRARY_PATH does not come first.
-  const link = [`-L${dirname(library)}`, `-l:${basename(library)}`, `-l:${basename(framework)}`];
   const paths = [`-Wl,-rpath,${rpath}`, '-Wl,--disable-new-dtags'];
   const files = sources.map((file) => join(tfjs, 'binding', file));
   const result = await showStep(`compiling TensorFlow's binding with ${name}`, () =>
-    runCommand(program, [...args, ...flags, ...includes, ...files, ...link, ...paths, '-o', addon], env),
+    runCommand(program, [...args, ...flags, ...includes, ...files, library, framework, ...paths, '-o', addon], env),
   );
   if (result.status === 0) return undefined;
   const lines = result.stderr.split('\n').map((line) => line.trim());

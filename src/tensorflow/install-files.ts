@@ -24,7 +24,7 @@ const stagingPrefix = '.partial-';
 export function prepareCache(): string {
   const folder = tensorflowFolder();
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new UserError(`The cache folder ${cacheFolder()} can't be written to`, {
@@ -33,6 +33,17 @@ export function prepareCache(): string {
     });
   }
   return folder;
+}
+
+/** Like a recursive mkdir, which never returns where a folder can't be made at all (in /proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** Throws a `UserError` unless the cache's file system has `neededBytes` free. */
