@@ -10,7 +10,7 @@ export interface DecodeRequest {
   id: number;
   paths: readonly string[];
   preprocessing: Preprocessing;
-  /** Images decoded at the same time. */
+  /** Decoding threads to keep busy. */
   workers: number;
   buffer: ArrayBuffer;
 }

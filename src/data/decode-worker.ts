@@ -19,6 +19,9 @@ interface Batch {
 const port = parentPort;
 if (port === null) throw new Error('internal: decode-worker.js runs only as a worker thread');
 
+/** A thread shouldn't have to wait for this event loop between two images. */
+const imagesPerThread = 2;
+
 const queue: Batch[] = [];
 let decoding = 0;
 
@@ -33,7 +36,11 @@ port.on('message', (message: DecodeRequest | { cancel: number }) => {
 });
 
 function startMore(): void {
-  for (let batch = queue[0]; batch !== undefined && decoding < batch.request.workers; batch = queue[0]) {
+  for (
+    let batch = queue[0];
+    batch !== undefined && decoding < batch.request.workers * imagesPerThread;
+    batch = queue[0]
+  ) {
     if (batch.next >= batch.request.paths.length) {
       queue.shift();
       continue;

@@ -31,7 +31,7 @@ export interface LoaderOptions {
   /** Images in a batch; the last one may be smaller. */
   batchSize: number;
   preprocessing: Preprocessing;
-  /** Images decoded at the same time; default `defaultWorkers()`. */
+  /** Decoding threads to keep busy, as far as the thread pool has them; default `defaultWorkers()`. */
   workers?: number;
   /** Batches decoded ahead of the one in use; default 3. */
   prefetch?: number;
