@@ -26,20 +26,22 @@ export function fnv1a(text: string): number {
 /** `count` numbers in [-1, 1), determined by the name alone. */
 export function hashedNumbers(salt: string, name: string, count: number): Float64Array {
   const seed = fnv1a(salt + name);
-  return Float64Array.from({ length: count }, (_, i) => {
+  const numbers = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
     let x = (seed + Math.imul(i, 0x9e3779b1)) >>> 0;
     x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
     x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
     x = (x ^ (x >>> 16)) >>> 0;
-    return (x / 2 ** 32) * 2 - 1;
-  });
+    numbers[i] = (x / 2 ** 32) * 2 - 1;
+  }
+  return numbers;
 }
 
 /** The deterministic value of one parameter or buffer. */
 export function referenceTensor(salt: string, name: string, shape: readonly number[]): Float32Array {
   const count = shape.reduce((product, size) => product * size, 1);
   const value = valueRule(name, shape, count);
-  return Float32Array.from(hashedNumbers(salt, name, count), value);
+  return new Float32Array(hashedNumbers(salt, name, count).map(value));
 }
 
 function valueRule(name: string, shape: readonly number[], count: number): (u: number) => number {
