@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // The program's entry, and the only place that prints an error and sets the exit code.
-import { readFileSync } from 'node:fs';
 import type { Command } from './commands/command.js';
 import { trainCommand } from './commands/train.js';
 import { exitCode, UserError } from './errors.js';
 import { readCommandLine } from './options/command-line.js';
 import { findOption, type GivenOptions, readOptions } from './options/given.js';
+import { version } from './version.js';
 
 /** All commands; the first is the one that runs when none is named. */
 const commands: readonly Command[] = [
@@ -20,7 +20,7 @@ const commands: readonly Command[] = [
 
 async function main(args: readonly string[]): Promise<number> {
   const columns = Math.min(process.stdout.columns ?? 80, 120);
-  const commandLine = readCommandLine(args, { commands, version: readVersion(), columns });
+  const commandLine = readCommandLine(args, { commands, version, columns });
   if (commandLine === undefined) return exitCode.ok;
   const { command, given } = commandLine;
   return command.run(readOptions(command.options, [given, ...(await readConfig(command, given))]));
@@ -31,11 +31,6 @@ async function readConfig(command: Command, given: GivenOptions): Promise<GivenO
   if (typeof path !== 'string' || path === '' || findOption(command.options, 'config') === undefined) return [];
   const { readConfigFile } = await import('./options/config-file.js');
   return [readConfigFile(path, command.options)];
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return String(version);
 }
 
 /** What a shell reports for a program that wrote into a closed pipe, as in `deep-cnn | head -1`. */

@@ -44,6 +44,9 @@ export async function runTraining(values: TrainConfig, { modelNames, loadTrainer
   try {
     const train = await loadTrainer();
     await train(config, (event) => reporters.handle(event));
+  } catch (error) {
+    reporters.handle({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    throw error;
   } finally {
     await reporters.close();
   }

@@ -2,8 +2,8 @@
 //   Epoch 0:   2%|█▎ | 35/1697 [00:19<15:28, 1.79batch/s, loss=3.06, 229img/s, wait=3%]
 
 export interface Progress {
-  /** Counts from 0. */
-  epoch: number;
+  /** Of the pass: `Epoch 0`, `Validation`. */
+  title: string;
   /** Batches done, of `batches`. */
   batch: number;
   batches: number;
@@ -18,9 +18,9 @@ export interface Progress {
 
 /** A line of exactly `width` cells. When they are few, gaps go first, then the figures from the right, then the bar. */
 export function barLine(progress: Progress, width: number): string {
-  const { epoch, batch, batches } = progress;
+  const { title, batch, batches } = progress;
   const share = batches > 0 ? Math.min(batch / batches, 1) : 1;
-  const left = `Epoch ${epoch}: ${String(Math.floor(share * 100)).padStart(3)}%`;
+  const left = `${title}: ${String(Math.floor(share * 100)).padStart(3)}%`;
   for (const { details, minBarWidth } of layouts(progress)) {
     const right = ` ${batch}/${batches} [${details}]`;
     const barWidth = width - left.length - right.length - 2;

@@ -24,6 +24,21 @@ export interface EpochResult {
   imagesPerSecond: number;
 }
 
+/** One batch of a pass over images. */
+export interface BatchDone {
+  /** Batches finished in this pass, this one included. */
+  batch: number;
+  batches: number;
+  /** Images in this batch. */
+  images: number;
+  /** Mean over the batch. */
+  loss: number;
+  /** From the end of the previous batch to the end of this one. */
+  elapsedMs: number;
+  /** Of `elapsedMs`, the time spent waiting for data. */
+  waitMs: number;
+}
+
 export type TrainingEvent =
   /** `parameters` are the options as the user knows them, underscores and all. */
   | { kind: 'run'; parameters: Readonly<Record<string, unknown>> }
@@ -33,25 +48,15 @@ export type TrainingEvent =
   | { kind: 'warning'; message: string }
   /** Epochs and batches count from 0 here, as in the progress bar. */
   | { kind: 'epoch-start'; epoch: number; epochs: number; batches: number; learningRate: number }
-  | {
-      kind: 'step';
-      epoch: number;
-      /** Batches finished in this epoch, this one included. */
-      batch: number;
-      batches: number;
-      /** Images in this batch. */
-      images: number;
-      loss: number;
-      /** From the end of the previous step to the end of this one. */
-      elapsedMs: number;
-      /** Of `elapsedMs`, the time in which the step waited for data. */
-      waitMs: number;
-    }
-  | { kind: 'validating'; epoch: number }
+  | ({ kind: 'step'; epoch: number } & BatchDone)
+  | { kind: 'evaluation-start'; split: 'val' | 'test'; batches: number }
+  | ({ kind: 'evaluation-step' } & BatchDone)
   | { kind: 'epoch-end'; result: EpochResult }
   | { kind: 'saved'; what: string; path: string }
   | { kind: 'trained'; seconds: number }
   | { kind: 'tested'; seconds: number; metrics: Metrics }
+  /** The run ends here, with an error that is told elsewhere too. */
+  | { kind: 'failed'; message: string }
   /** Closes the run; `undefined` where that split was absent. */
   | { kind: 'finished'; train: Metrics; validation: Metrics | undefined; test: Metrics | undefined };
 

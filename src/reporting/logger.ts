@@ -15,7 +15,7 @@ export interface LoggerSettings {
   onFailure: (error: unknown) => void;
 }
 
-const levels: Record<Level, number> = { WARNING: 0, INFO: 1 };
+const levels: Record<Level, number> = { ERROR: 0, WARNING: 1, INFO: 2 };
 
 /** Logs to a file, in lines like `2026-11-24 12:00:00,123 [INFO]: message`. */
 export function createLogger({ path, now, onFailure }: LoggerSettings): Reporter {

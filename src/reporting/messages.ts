@@ -1,7 +1,7 @@
 // The words in which a run's events are told, on the screen as in the log. Scripts read these lines: keep them.
 import type { EpochResult, Metrics, TrainingEvent } from './events.js';
 
-export type Level = 'INFO' | 'WARNING';
+export type Level = 'INFO' | 'WARNING' | 'ERROR';
 
 export interface Message {
   level: Level;
@@ -20,9 +20,11 @@ export function messagesFor(event: TrainingEvent): Message[] {
     case 'model':
       return info(`Model loaded with ${event.parameters} parameters`);
     case 'warning':
-      return [{ level: 'WARNING', text: event.message.replace(/\s*\n\s*/g, ' ') }];
-    case 'validating':
-      return info('Calculating validation loss');
+      return [{ level: 'WARNING', text: oneLine(event.message) }];
+    case 'failed':
+      return [{ level: 'ERROR', text: oneLine(event.message) }];
+    case 'evaluation-start':
+      return event.split === 'val' ? info('Calculating validation loss') : [];
     case 'epoch-end':
       return info(epochLine(event.result));
     case 'saved':
@@ -38,12 +40,17 @@ export function messagesFor(event: TrainingEvent): Message[] {
       return info(`LOSS train ${loss(event.train)} valid ${loss(event.validation)} test ${loss(event.test)}`);
     case 'epoch-start':
     case 'step':
+    case 'evaluation-step':
       return [];
   }
 }
 
 function info(text: string): Message[] {
   return [{ level: 'INFO', text }];
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ');
 }
 
 function epochLine({ epoch, train, validation }: EpochResult): string {

@@ -1,18 +1,23 @@
 import type { Progress } from './bar-line.js';
-import type { TrainingEvent } from './events.js';
+import type { BatchDone } from './events.js';
 
-type EpochStart = Extract<TrainingEvent, { kind: 'epoch-start' }>;
-type Step = Extract<TrainingEvent, { kind: 'step' }>;
+/** A pass over images that begins. */
+export interface Pass {
+  title: string;
+  batches: number;
+  /** Nothing of its progress stays on the screen when it is over. */
+  isTransient: boolean;
+}
 
 /** Share that the last step has in the running rate, as in tqdm. */
 const smoothing = 0.3;
 
 /**
- * Counts and times the training steps of one epoch. The rate follows the last steps until the epoch is over, then it is
- * the epoch's mean.
+ * Counts and times the batches of one pass. The rate follows the last batches until the pass is over, then it is the
+ * mean.
  */
 export class Meter {
-  readonly #start: EpochStart;
+  readonly #start: Pass;
   readonly #nowMs: () => number;
   readonly #startMs: number;
   #batch = 0;
@@ -24,13 +29,17 @@ export class Meter {
   #waitMs = 0;
   #recentStepMs: number | undefined;
 
-  constructor(start: EpochStart, nowMs: () => number) {
+  constructor(start: Pass, nowMs: () => number) {
     this.#start = start;
     this.#nowMs = nowMs;
     this.#startMs = nowMs();
   }
 
-  add({ batch, images, loss, elapsedMs, waitMs }: Step): void {
+  get isTransient(): boolean {
+    return this.#start.isTransient;
+  }
+
+  add({ batch, images, loss, elapsedMs, waitMs }: BatchDone): void {
     this.#batch = batch;
     this.#steps += 1;
     this.#images += images;
@@ -41,13 +50,13 @@ export class Meter {
   }
 
   read(): Progress {
-    const { epoch, batches } = this.#start;
+    const { title, batches } = this.#start;
     const isOver = this.#batch >= batches;
     const stepMs = isOver ? this.#elapsedMs / this.#steps : (this.#recentStepMs ?? 0);
     const imagesPerStep = this.#images / this.#steps;
     const isTimed = this.#elapsedMs > 0 && stepMs > 0;
     return {
-      epoch,
+      title,
       batch: this.#batch,
       batches,
       elapsedMs: this.#nowMs() - this.#startMs,

@@ -2,9 +2,9 @@
 // blocks the event loop, so a bar is drawn when a step ends and not by a timer alone.
 import { MultiBar } from 'cli-progress';
 import { barLine, type Progress } from './bar-line.js';
-import type { Reporter } from './events.js';
+import type { Reporter, TrainingEvent } from './events.js';
 import { messagesFor } from './messages.js';
-import { Meter } from './meter.js';
+import { Meter, type Pass } from './meter.js';
 
 /** What is needed of process.stdout. */
 export type ScreenStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
@@ -26,35 +26,49 @@ export function createScreen({ stream, nowMs, isDumb }: ScreenSettings): Screen 
   const view = stream.isTTY && !isDumb ? barView(stream, nowMs) : plainView(stream, nowMs);
   let meter: Meter | undefined;
   const finish = () => {
-    if (meter !== undefined) view.finish(meter.read());
+    if (meter !== undefined) view.finish(meter.read(), meter.isTransient);
     meter = undefined;
+  };
+  const begin = (pass: Pass) => {
+    const begun = new Meter(pass, nowMs);
+    meter = begun;
+    view.start(() => begun.read(), pass.isTransient);
   };
   return {
     print: (line) => view.print(line),
     handle: (event) => {
-      if (event.kind === 'epoch-start') {
-        finish();
-        const started = new Meter(event, nowMs);
-        meter = started;
-        view.start(() => started.read());
-      } else if (event.kind === 'step' && meter !== undefined) {
+      if ((event.kind === 'step' || event.kind === 'evaluation-step') && meter !== undefined) {
         meter.add(event);
         if (event.batch >= event.batches) finish();
         else view.update(meter.read());
-      } else if (event.kind === 'validating' || event.kind === 'epoch-end' || event.kind === 'finished') {
-        finish();
+        return;
       }
-      if (event.kind === 'run') return;
-      for (const { level, text } of messagesFor(event)) view.print(level === 'INFO' ? text : `${level}: ${text}`);
+      const pass = passOf(event);
+      if (pass !== undefined || endsPass.has(event.kind)) finish();
+      // The parameters are long, and an error is told where the program ends.
+      if (event.kind !== 'run' && event.kind !== 'failed') {
+        for (const { level, text } of messagesFor(event)) view.print(level === 'INFO' ? text : `${level}: ${text}`);
+      }
+      if (pass !== undefined) begin(pass);
     },
     close: finish,
   };
 }
 
+const endsPass: ReadonlySet<TrainingEvent['kind']> = new Set(['epoch-end', 'tested', 'finished', 'failed']);
+
+/** The pass over images that an event begins, if it does. */
+function passOf(event: TrainingEvent): Pass | undefined {
+  if (event.kind === 'epoch-start')
+    return { title: `Epoch ${event.epoch}`, batches: event.batches, isTransient: false };
+  if (event.kind !== 'evaluation-start') return undefined;
+  return { title: event.split === 'val' ? 'Validation' : 'Test', batches: event.batches, isTransient: true };
+}
+
 interface View {
-  start(read: () => Progress): void;
+  start(read: () => Progress, isTransient: boolean): void;
   update(progress: Progress): void;
-  finish(progress: Progress): void;
+  finish(progress: Progress, isTransient: boolean): void;
   print(line: string): void;
 }
 
@@ -68,11 +82,12 @@ function barView(stream: ScreenStream, nowMs: () => number): View {
     drawnMs = nowMs();
   };
   return {
-    start: (read) => {
+    start: (read, isTransient) => {
       // The last column stays free: a line that fills it makes some terminals wrap. Neither the cursor nor the wrapping
       // of lines is switched off, as nobody would switch it on again in a run that is killed.
       const format = () => barLine(read(), (stream.columns || 80) - 1);
-      bars = new MultiBar({ stream, format, fps: 1000 / drawIntervalMs, linewrap: true, forceRedraw: true });
+      const fps = 1000 / drawIntervalMs;
+      bars = new MultiBar({ stream, format, fps, linewrap: true, forceRedraw: true, clearOnComplete: isTransient });
       bars.create(1, 0);
       draw();
     },
@@ -101,13 +116,17 @@ function plainView(stream: ScreenStream, nowMs: () => number): View {
   let printedMs = Number.NEGATIVE_INFINITY;
   const print = (line: string) => stream.write(`${line}\n`);
   return {
-    start: () => {},
+    start: (_, isTransient) => {
+      if (isTransient) printedMs = nowMs();
+    },
     update: (progress) => {
       if (nowMs() - printedMs < lineIntervalMs) return;
       print(barLine(progress, plainWidth));
       printedMs = nowMs();
     },
-    finish: (progress) => print(barLine(progress, plainWidth)),
+    finish: (progress, isTransient) => {
+      if (!isTransient) print(barLine(progress, plainWidth));
+    },
     print,
   };
 }

@@ -2,9 +2,9 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Loader } from '../data/loader.js';
-import type { Metrics, Report } from '../reporting/events.js';
+import type { BatchDone, Metrics, Report } from '../reporting/events.js';
 import { MeanMetrics } from './metrics.js';
-import type { Steps } from './steps.js';
+import type { StepBatch, StepResult, Steps } from './steps.js';
 
 /** Trains on every batch once and reports each step. `epoch` counts from 0. */
 export async function trainEpoch(
@@ -12,36 +12,39 @@ export async function trainEpoch(
   loader: Loader,
   { epoch, learningRate, report }: { epoch: number; learningRate: number; report: Report },
 ): Promise<Metrics> {
-  const metrics = new MeanMetrics();
-  let batch = 0;
-  let lastEnd = performance.now();
-  for await (const { pixels, labels, size: images, waitMs } of loader) {
-    const result = steps.train({ pixels, labels }, learningRate);
-    metrics.add(result);
-    batch += 1;
-    const now = performance.now();
-    report({
-      kind: 'step',
-      epoch,
-      batch,
-      batches: loader.batches,
-      images,
-      loss: result.loss,
-      elapsedMs: now - lastEnd,
-      waitMs,
-    });
-    lastEnd = now;
-    // A step blocks the thread: signals and the log's writes get their turn here.
-    await nextTurn();
-  }
-  return metrics.result;
+  return pass(
+    loader,
+    (batch) => steps.train(batch, learningRate),
+    (done) => report({ kind: 'step', epoch, ...done }),
+  );
 }
 
 /** Measures every batch once, changing nothing. */
-export async function evaluateAll(steps: Steps, loader: Loader): Promise<Metrics> {
+export async function evaluateAll(steps: Steps, loader: Loader, { report }: { report: Report }): Promise<Metrics> {
+  return pass(
+    loader,
+    (batch) => steps.evaluate(batch),
+    (done) => report({ kind: 'evaluation-step', ...done }),
+  );
+}
+
+async function pass(
+  loader: Loader,
+  run: (batch: StepBatch) => StepResult,
+  tell: (done: BatchDone) => void,
+): Promise<Metrics> {
   const metrics = new MeanMetrics();
-  for await (const { pixels, labels } of loader) {
-    metrics.add(steps.evaluate({ pixels, labels }));
+  const { batches } = loader;
+  let batch = 0;
+  let lastEnd = performance.now();
+  for await (const { pixels, labels, size: images, waitMs } of loader) {
+    const result = run({ pixels, labels });
+    metrics.add(result);
+    batch += 1;
+    const now = performance.now();
+    tell({ batch, batches, images, loss: result.loss, elapsedMs: now - lastEnd, waitMs });
+    lastEnd = now;
+    // A step blocks the thread: signals and the log's writes get their turn here.
     await nextTurn();
   }
   return metrics.result;

@@ -65,22 +65,26 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
     report({ kind: 'epoch-start', epoch, epochs: config.epochs, batches: loader.batches, learningRate });
     const trained = await trainEpoch(steps, loader, { epoch, learningRate, report });
     const imagesPerSecond = trained.images / secondsSince(epochStarted);
-    const validation = await validate(epoch);
+    const validation = await validate();
     const seconds = secondsSince(epochStarted);
     return { epoch: epoch + 1, train: trained, validation, learningRate, seconds, imagesPerSecond };
   }
 
-  async function validate(epoch: number): Promise<Metrics | undefined> {
-    if (dataset.validation.length === 0) return undefined;
-    report({ kind: 'validating', epoch });
-    return evaluateAll(steps, load(dataset.validation));
+  async function validate(): Promise<Metrics | undefined> {
+    return dataset.validation.length === 0 ? undefined : evaluate('val', dataset.validation);
   }
 
   async function runTest(images: ImageList): Promise<Metrics> {
     const testStarted = performance.now();
-    const metrics = await evaluateAll(steps, load(images));
+    const metrics = await evaluate('test', images);
     report({ kind: 'tested', seconds: secondsSince(testStarted), metrics });
     return metrics;
+  }
+
+  async function evaluate(split: 'val' | 'test', images: ImageList): Promise<Metrics> {
+    const loader = load(images);
+    report({ kind: 'evaluation-start', split, batches: loader.batches });
+    return evaluateAll(steps, loader, { report });
   }
 
   function load(images: ImageList, order: Uint32Array = inOrder(images.length)): Loader {

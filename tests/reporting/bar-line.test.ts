@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { barLine, type Progress } from '#src/reporting/bar-line.js';
 
 const seed: Progress = {
-  epoch: 0,
+  title: 'Epoch 0',
   batch: 35,
   batches: 1697,
   elapsedMs: 19_600,
@@ -40,7 +40,7 @@ test('the bar fills by eighths', () => {
   const bars = [10, 11, 12, 13, 14, 15, 16, 17, 63].map((batch) => {
     const right = ` ${batch}/64 [00:00<?, ?batch/s]`;
     const nothing = { batchesPerSecond: undefined, imagesPerSecond: undefined, loss: undefined, waitShare: undefined };
-    const line = barLine({ ...nothing, epoch: 0, batch, batches: 64, elapsedMs: 0 }, 13 + 2 + 8 + right.length);
+    const line = barLine({ ...nothing, title: 'Epoch 0', batch, batches: 64, elapsedMs: 0 }, 13 + 2 + 8 + right.length);
     return line.slice(line.indexOf('|') + 1, line.lastIndexOf('|'));
   });
   assert.deepEqual(bars, [

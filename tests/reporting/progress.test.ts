@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { createScreen, type Screen } from '#src/reporting/progress.js';
-import { closing, epochEnd, epochStart, FakeScreen, metrics, opening, step } from './run.js';
+import { closing, epochEnd, epochStart, evaluationStep, FakeScreen, metrics, opening, step } from './run.js';
 
 // A bar keeps the process alive until it is closed.
 const open: Screen[] = [];
@@ -28,7 +28,7 @@ test('a file gets plain lines', async () => {
       clock.ms += 500;
       tell(step(epoch, batch, 4));
     }
-    tell({ kind: 'validating', epoch });
+    tell({ kind: 'evaluation-start', split: 'val', batches: 1 });
     tell(epochEnd(epoch + 1, metrics(2.5)));
   }
   for (const event of closing) tell(event);
@@ -95,7 +95,7 @@ test('a terminal shows one bar an epoch, with messages above it', async () => {
   ]);
   clock.ms += 500;
   tell(step(0, 1697, 1697));
-  tell({ kind: 'validating', epoch: 0 });
+  tell({ kind: 'evaluation-start', split: 'val', batches: 1 });
   tell(epochStart(1, 1697));
   await screen.close();
   assert.deepEqual(
@@ -103,6 +103,37 @@ test('a terminal shows one bar an epoch, with messages above it', async () => {
     ['Running on cud', 'WARNING: an im', 'Epoch 0: 100%|', 'Calculating va', 'Epoch 1:   0%|'],
   );
   assert.ok(stream.written.endsWith('\n'));
+});
+
+test('the bar of an evaluation goes when it is over', async () => {
+  const { stream, clock, screen, tell } = setUp(80);
+  tell({ kind: 'evaluation-start', split: 'val', batches: 2 });
+  clock.ms += 500;
+  tell(evaluationStep(1, 2));
+  assert.match(stream.lines.at(-1) ?? '', /^Validation: {2}50%\|.*\| 1\/2 /);
+  clock.ms += 500;
+  tell(evaluationStep(2, 2));
+  tell(epochEnd(1, metrics(2.5)));
+  tell({ kind: 'evaluation-start', split: 'test', batches: 1 });
+  assert.match(stream.lines.at(-1) ?? '', /^Test: /);
+  await screen.close();
+  assert.deepEqual(
+    stream.lines.map((line) => line.slice(0, 8)),
+    ['Calculat', 'Epoch: 1'],
+  );
+});
+
+test('a file hears of an evaluation only when it takes long', () => {
+  const { stream, clock, tell } = setUp();
+  tell({ kind: 'evaluation-start', split: 'val', batches: 200 });
+  for (let batch = 1; batch <= 200; batch++) {
+    clock.ms += 1000;
+    tell(evaluationStep(batch, 200));
+  }
+  assert.deepEqual(
+    stream.lines.slice(1).map((line) => /^Validation: .* (\d+)\/200 /.exec(line)?.[1]),
+    ['60', '120', '180'],
+  );
 });
 
 test('a bar is drawn when a step ends, ten times a second at most, without a timer', async () => {

@@ -18,7 +18,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 test('the log of a run, line by line', async () => {
   const path = join(folder, 'run.log');
   const logger = createLogger({ path, now: () => noon, onFailure: () => assert.fail() });
-  const middle = [epochStart(0, 1), step(0, 1, 1), { kind: 'validating', epoch: 0 } as const];
+  const middle = [epochStart(0, 1), step(0, 1, 1), { kind: 'evaluation-start', split: 'val', batches: 1 } as const];
   const warning = { kind: 'warning', message: 'beware\n  of dogs' } as const;
   const events = [...opening, ...middle, epochEnd(1, metrics(2.5)), warning, epochEnd(2, undefined), ...closing];
   for (const event of events) logger.handle(event);

@@ -29,6 +29,10 @@ export function step(epoch: number, batch: number, batches: number, changed = {}
   return { kind: 'step', epoch, batch, batches, images: 128, loss: 3.0612, elapsedMs: 500, waitMs: 15, ...changed };
 }
 
+export function evaluationStep(batch: number, batches: number): TrainingEvent {
+  return { kind: 'evaluation-step', batch, batches, images: 128, loss: 2.5, elapsedMs: 500, waitMs: 15 };
+}
+
 export function epochEnd(epoch: number, validation: Metrics | undefined): TrainingEvent {
   const result = {
     epoch,
@@ -76,7 +80,7 @@ export class FakeScreen extends Writable {
         line = '';
         column = 0;
       } else if (piece === '\x1b[1G') column = 0;
-      else if (piece === '\x1b[0K') line = line.slice(0, column);
+      else if (piece === '\x1b[0K' || piece === '\x1b[0J') line = line.slice(0, column);
       else if (piece === '\x1b[2K') line = '';
       else if (piece.startsWith('\x1b')) throw new Error(`the test knows no ${JSON.stringify(piece)}`);
       else {

@@ -77,10 +77,15 @@ describe('train', () => {
   });
 
   it('tells the run in order', () => {
-    const epoch = ['epoch-start', 'step', 'step', 'step', 'validating', 'epoch-end'];
+    const epoch = ['epoch-start', 'step', 'step', 'step', 'evaluation-start', 'evaluation-step', 'epoch-end'];
     assert.deepEqual(
       events.map(({ kind }) => kind),
-      ['run', 'device', 'data', 'data', 'data', 'model', ...epoch, ...epoch, 'saved', 'trained', 'tested', 'finished'],
+      [
+        ...['run', 'device', 'data', 'data', 'data', 'model'],
+        ...epoch,
+        ...epoch,
+        ...['saved', 'trained', 'evaluation-start', 'evaluation-step', 'tested', 'finished'],
+      ],
     );
   });
 
@@ -159,7 +164,7 @@ describe('train', () => {
       only(bare, 'data').map(({ split, images }) => [split, images]),
       [['train', 15]],
     );
-    assert.equal(only(bare, 'validating').length, 0);
+    assert.equal(only(bare, 'evaluation-start').length, 0);
     const [finished] = only(bare, 'finished');
     assert.equal(finished?.validation, undefined);
     assert.equal(finished?.test, undefined);
