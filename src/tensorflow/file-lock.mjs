@@ -43,9 +43,9 @@ export async function acquireLock(path, onWait) {
     const dead = holder?.machine === self.machine ? !isAlive(holder) : silence.lasts(path);
     if (dead) {
       takeAway(path, holder);
-    } else if (!told) {
+    } else if (!told && holder) {
       told = true;
-      onWait?.(holder ? `process ${holder.pid} on ${holder.machine.split(' ')[0]}` : 'another process');
+      onWait?.(`process ${holder.pid} on ${holder.machine.split(' ')[0]}`);
     }
     if (!dead || isThere(path)) await sleep(pollMs);
   }

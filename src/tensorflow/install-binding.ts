@@ -53,7 +53,7 @@ async function buildAddon(addon: string, library: SiteLibrary, rpath: string, sc
     failures.push(`${command}: ${failure}`);
   }
   if (own || failures.length > 0) {
-    throw new UserError('TensorFlow’s binding could not be compiled', {
+    throw new UserError("TensorFlow's binding could not be compiled", {
       found: failures.join('; '),
       mend: own
         ? 'Let CXX name a compiler for C++17, or unset it, and start again'
@@ -63,7 +63,7 @@ async function buildAddon(addon: string, library: SiteLibrary, rpath: string, sc
   const zig = await fetchZig(scratch);
   const failure = await compile(zig, addon, library, rpath);
   if (failure !== undefined) {
-    throw new UserError('TensorFlow’s binding could not be compiled', {
+    throw new UserError("TensorFlow's binding could not be compiled", {
       expected: 'a C++ compiler on PATH',
       found: `none, and zig failed (${failure})`,
       mend: 'Install g++ (Debian and Ubuntu: `apt-get install g++`; a cluster: `module load gcc`) and start again',

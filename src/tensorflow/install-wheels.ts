@@ -89,7 +89,7 @@ export function explainPip(requirement: string, stderr: string, pipVersion: stri
   if (/CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError/.test(stderr)) {
     return new UserError(what, {
       found: 'a certificate that it does not trust',
-      mend: 'Give pip your site’s certificates (`pip config set global.cert FILE`) and start again',
+      mend: "Give pip your site's certificates (`pip config set global.cert FILE`) and start again",
     });
   }
   if (

@@ -89,7 +89,7 @@ async function installSite(path: string): Promise<void> {
   if (library === undefined) {
     throw new UserError(`DEEP_CNN_LIBTENSORFLOW names ${path}, where no complete libtensorflow lies`, {
       expected:
-        'lib/libtensorflow.so.2 (or libtensorflow_cc.so.2), lib/libtensorflow_framework.so.2 and include/tensorflow/c/c_api.h, or TensorFlow’s Python package',
+        "lib/libtensorflow.so.2 (or libtensorflow_cc.so.2), lib/libtensorflow_framework.so.2 and include/tensorflow/c/c_api.h, or TensorFlow's Python package",
       mend: 'Correct the variable, or unset it to have TensorFlow installed',
     });
   }

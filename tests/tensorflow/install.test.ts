@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, test } from 'node:test';
+import { bindingFolder, chosenVariant, findInstallation, libraryFolder } from '#src/tensorflow/cache.js';
+import { ensureTensorflow } from '#src/tensorflow/install.js';
+import { makeFakeTools } from './fake-tools.js';
+
+const tools = makeFakeTools();
+const isSupported = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
+
+beforeEach(() => {
+  rmSync(tools.cache, { recursive: true, force: true });
+  rmSync(join(tools.root, 'calls'), { force: true });
+  for (const name of ['DEEP_CNN_LIBTENSORFLOW', 'CXX', 'FAKE_SLOW']) delete process.env[name];
+  Object.assign(process.env, tools.env);
+});
+
+function names(): string[] {
+  return readdirSync(join(tools.cache, 'tensorflow')).sort();
+}
+
+test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupported }, async () => {
+  assert.equal(findInstallation('cpu'), undefined);
+  const installed = await ensureTensorflow({ variant: 'cpu' });
+  assert.equal(installed.variant, 'cpu');
+  assert.equal(installed.version, '2.20.0');
+  assert.ok(existsSync(installed.bindingPath));
+  assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile']);
+
+  assert.deepEqual(await ensureTensorflow({ variant: 'cpu' }), installed);
+  assert.equal(tools.calls().length, 3);
+  assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`], 'a lock or something unfinished was left');
+});
+
+test('a file cut short makes its folder incomplete, and it alone is made again', { skip: !isSupported }, async () => {
+  const { root, bindingPath } = await ensureTensorflow({ variant: 'cpu' });
+  truncateSync(bindingPath, 1);
+  assert.equal(findInstallation('cpu'), undefined);
+  await ensureTensorflow({ variant: 'cpu' });
+  assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile', 'compile']);
+
+  truncateSync(join(root, 'tensorflow/libtensorflow_cc.so.2'), 0);
+  await ensureTensorflow({ variant: 'cpu' });
+  assert.deepEqual(tools.calls().slice(4), ['pip download', 'unpack', 'compile']);
+  assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`]);
+});
+
+test('two at once install once', { skip: !isSupported }, async () => {
+  const program = `import { ensureTensorflow } from ${JSON.stringify(import.meta.resolve('#src/tensorflow/install.js'))};
+    await ensureTensorflow({ variant: 'cpu' });`;
+  const codes = [1, 2].map(
+    () =>
+      new Promise((resolve) => {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' });
+        child.once('close', resolve);
+      }),
+  );
+  assert.deepEqual(await Promise.all(codes), [0, 0]);
+  assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile']);
+});
+
+test('killed while pip downloads, the next one starts over and cleans up', { skip: !isSupported }, async () => {
+  const program = `import { ensureTensorflow } from ${JSON.stringify(import.meta.resolve('#src/tensorflow/install.js'))};
+    await ensureTensorflow({ variant: 'cpu' });`;
+  const env = { ...process.env, FAKE_SLOW: '1' };
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore', env });
+  while (tools.calls().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('close', resolve));
+  assert.ok(names().includes('install.lock') && names().some((name) => name.startsWith('.partial-')));
+  assert.equal(findInstallation('cpu'), undefined);
+
+  await ensureTensorflow({ variant: 'cpu' });
+  assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`]);
+});
+
+test('what the user chose stays chosen until --auto', { skip: !isSupported }, async () => {
+  await ensureTensorflow({ variant: 'cpu', remember: true });
+  assert.equal(chosenVariant(), 'cpu');
+  assert.equal(findInstallation()?.variant, 'cpu');
+  if (existsSync('/dev/nvidiactl')) return;
+  await ensureTensorflow({ variant: 'auto', remember: true });
+  assert.equal(chosenVariant(), undefined);
+});
+
+test("a site's library comes first, and only its binding is made", { skip: !isSupported }, async () => {
+  const site = join(tools.root, 'site');
+  process.env['DEEP_CNN_LIBTENSORFLOW'] = site;
+  await assert.rejects(ensureTensorflow({ variant: 'auto' }), /names .*site.*expected lib\/libtensorflow\.so\.2/);
+
+  mkdirSync(join(site, 'lib'), { recursive: true });
+  mkdirSync(join(site, 'include/tensorflow/c'), { recursive: true });
+  for (const path of ['lib/libtensorflow.so.2', 'lib/libtensorflow_framework.so.2', 'include/tensorflow/c/c_api.h']) {
+    writeFileSync(join(site, path), '');
+  }
+  const installed = await ensureTensorflow({ variant: 'cpu' });
+  assert.equal(installed.variant, 'site');
+  assert.equal(installed.root, site);
+  assert.deepEqual(tools.calls(), ['compile']);
+  assert.equal(findInstallation('cuda')?.bindingPath, installed.bindingPath);
+});
+
+test('an addon that does not load is an error and never appears', { skip: !isSupported }, async () => {
+  process.env['NODE_OPTIONS'] = '';
+  await assert.rejects(ensureTensorflow({ variant: 'cpu' }), { name: 'UserError', message: /does not load.*doctor/ });
+  assert.ok(!existsSync(bindingFolder(libraryFolder('cpu'))));
+  assert.deepEqual(
+    readdirSync(libraryFolder('cpu')).filter((name) => name.startsWith('.partial-')),
+    [],
+  );
+});
