@@ -78,6 +78,14 @@ test('stops at constant ops, and goes round them', async () => {
     return sum(mul(x, cast(size(x), 'float32')));
   });
   assert.deepEqual(found, [[3, 3, 3]]);
+
+  const stopped = await gradientsAt([[1, 2, 3]], (inputs) => {
+    const x = at(inputs, 0);
+    const attributes = { T: { dtype: 'float32' } } as const;
+    const same = x.graph.add({ op: 'StopGradient', inputs: [x], attributes, outputs: [x], backward: () => 'constant' });
+    return sum(mul(x, at(same.outputs, 0)));
+  });
+  assert.deepEqual(stopped, [[1, 2, 3]]);
 });
 
 /** A scalar loss over an op of the test's own making. */
