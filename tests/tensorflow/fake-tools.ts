@@ -4,7 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
+import { after, mock } from 'node:test';
 
 export interface FakeTools {
   /** The folder that everything below is in; removed after the tests. */
@@ -12,6 +12,8 @@ export interface FakeTools {
   cache: string;
   /** The environment in which only the stand-ins are found. */
   env: NodeJS.ProcessEnv;
+  /** What set-up has said on stderr, which is caught here. */
+  said: string[];
   /** The calls so far, such as `pip download`. */
   calls(): string[];
   /** Replaces or adds a program: a shell script's body. */
@@ -61,9 +63,13 @@ export function makeFakeTools(): FakeTools {
   write('python3', python);
   write('g++', compiler);
   const cache = join(root, 'cache');
+  const said: string[] = [];
+  process.stderr.isTTY = false;
+  mock.method(process.stderr, 'write', (text: string | Uint8Array) => said.push(String(text)) > 0);
   return {
     root,
     cache,
+    said,
     env: { PATH: bin, DEEP_CNN_CACHE: cache, FAKE_CALLS: callsPath, NODE_OPTIONS: `--require=${preload}` },
     calls: () => (existsSync(callsPath) ? readFileSync(callsPath, 'utf8').trim().split('\n').filter(Boolean) : []),
     write,

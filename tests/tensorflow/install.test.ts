@@ -28,9 +28,16 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
   assert.equal(installed.version, '2.20.0');
   assert.ok(existsSync(installed.bindingPath));
   assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile']);
+  assert.deepEqual(tools.said.splice(0), [
+    'set-up: downloading TensorFlow 2.20.0 for the CPU ...\n',
+    'set-up: unpacking TensorFlow 2.20.0 for the CPU ...\n',
+    "set-up: compiling TensorFlow's binding with g++ ...\n",
+    'set-up: loading TensorFlow for a first time ...\n',
+  ]);
 
   assert.deepEqual(await ensureTensorflow({ variant: 'cpu' }), installed);
   assert.equal(tools.calls().length, 3);
+  assert.deepEqual(tools.said, []);
   assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`], 'a lock or something unfinished was left');
 });
 
