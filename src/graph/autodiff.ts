@@ -53,6 +53,7 @@ export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
 function dependents(nodes: readonly Node[], targets: readonly Tensor[]): Set<Tensor> {
   const dependent = new Set(targets);
   for (const node of nodes) {
+    if (node.backward === 'constant') continue;
     if (node.inputs.some((input) => dependent.has(input))) for (const made of node.outputs) dependent.add(made);
   }
   return dependent;

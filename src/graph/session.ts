@@ -1,10 +1,7 @@
-// A graph that runs: written as a SavedModel into a temporary folder, loaded, and called by signature.
+// A graph that runs: handed to TensorFlow as a SavedModel, and called by signature.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { HostTensor, Runtime } from '../tensorflow/runtime.js';
-import type { Graph } from './graph.js';
+import { Graph } from './graph.js';
 import { encodeSavedModel, type Signature } from './saved-model.js';
 import { elementCount, formatShape } from './types.js';
 
@@ -26,20 +23,16 @@ export async function openSession<Name extends string>(
   graph: Graph,
   signatures: Readonly<Record<Name, Signature>>,
 ): Promise<Session<Name>> {
-  const folder = await mkdtemp(join(tmpdir(), 'deep-cnn-graph-'));
-  try {
-    await writeFile(join(folder, 'saved_model.pb'), encodeSavedModel(graph, signatures));
-    const model = await runtime.loadModel(folder, Object.keys(signatures));
-    return {
-      run(signature, inputs = {}) {
-        checkInputs(signature, signatures[signature].inputs, inputs);
-        return model.run(signature, inputs);
-      },
-      dispose: () => model.dispose(),
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const whole = encodeSavedModel(graph, signatures);
+  const signaturesOnly = encodeSavedModel(new Graph(), signatures);
+  const model = await runtime.loadModel({ whole, signaturesOnly }, Object.keys(signatures));
+  return {
+    run(signature, inputs = {}) {
+      checkInputs(signature, signatures[signature].inputs, inputs);
+      return model.run(signature, inputs);
+    },
+    dispose: () => model.dispose(),
+  };
 }
 
 /** TensorFlow takes any shape for a placeholder, and kernels may read past the end of a value that is too small. */

@@ -6,7 +6,7 @@ import type { Tensor } from '../graph/graph.js';
 import { add, relu } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
 import type { ModelFamily } from './model.js';
-import { globalAveragePool, maxPool2d, type Module } from './module.js';
+import { globalAveragePool, type Module, maxPool2d } from './module.js';
 
 interface BlockOptions {
   /** Channels of the stage: 64, 128, 256, 512. */

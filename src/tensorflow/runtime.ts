@@ -1,6 +1,9 @@
 // Runs SavedModels: the one door through which the rest of the program reaches a loaded TensorFlow. Data crosses it as
 // typed arrays, so that nobody above needs to know tfjs tensors or to free them.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { loadTensorflow, type Tensorflow } from './load.js';
 
 /** What TensorFlow.js can carry in and out of a graph. */
@@ -13,9 +16,16 @@ export interface HostTensor {
 export interface Runtime {
   readonly device: 'cpu' | 'cuda';
   readonly tensorflowVersion: string;
-  loadModel(folder: string, signatures: readonly string[]): Promise<LoadedModel>;
+  /** Loads a SavedModel; nothing of it is left on disk. */
+  loadModel(model: SavedModelBytes, signatures: readonly string[]): Promise<LoadedModel>;
   /** Tensors that TensorFlow.js holds now; constant from step to step unless something leaks. */
   tensorCount(): number;
+}
+
+/** A saved_model.pb, and the same without its graph. */
+export interface SavedModelBytes {
+  whole: Uint8Array;
+  signaturesOnly: Uint8Array;
 }
 
 export interface LoadedModel {
@@ -34,15 +44,14 @@ export async function openRuntime(device: 'auto' | 'cpu' | 'cuda'): Promise<Runt
     device: found,
     tensorflowVersion: version,
     tensorCount: () => tf.memory().numTensors,
-    loadModel: (folder, signatures) => loadModel(tf, folder, signatures),
+    loadModel: (model, signatures) => loadModel(tf, model, signatures),
   };
 }
 
-async function loadModel(tf: Tensorflow, folder: string, signatures: readonly string[]): Promise<LoadedModel> {
-  // Signatures loaded from one folder share one session, and so its variables.
-  const loaded = new Map<string, Awaited<ReturnType<typeof tf.node.loadSavedModel>>>();
-  for (const name of signatures) loaded.set(name, await tf.node.loadSavedModel(folder, ['serve'], name));
+type Signature = Awaited<ReturnType<Tensorflow['node']['loadSavedModel']>>;
 
+async function loadModel(tf: Tensorflow, model: SavedModelBytes, names: readonly string[]): Promise<LoadedModel> {
+  const loaded = await loadSignatures(tf, model, names);
   return {
     run(signature, inputs) {
       const model = loaded.get(signature);
@@ -64,6 +73,25 @@ async function loadModel(tf: Tensorflow, folder: string, signatures: readonly st
       for (const model of loaded.values()) model.dispose();
     },
   };
+}
+
+/** Signatures loaded from one folder share one session, and so its variables. */
+async function loadSignatures(tf: Tensorflow, { whole, signaturesOnly }: SavedModelBytes, names: readonly string[]) {
+  const folder = await mkdtemp(join(tmpdir(), 'deep-cnn-graph-'));
+  const file = join(folder, 'saved_model.pb');
+  const loaded = new Map<string, Signature>();
+  try {
+    await writeFile(file, whole);
+    for (const name of names) {
+      loaded.set(name, await tf.node.loadSavedModel(folder, ['serve'], name));
+      // tfjs parses the file again for each signature, a third of the time to load a large network. The session exists
+      // after the first, so that the graph is no longer needed.
+      if (loaded.size === 1) await writeFile(file, signaturesOnly);
+    }
+    return loaded;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 type TfTensor = InstanceType<Tensorflow['Tensor']>;

@@ -67,6 +67,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
 }
 
 function feeds({ pixels, labels }: StepBatch): Record<string, HostTensor> {
+  if (labels.length === 0) throw new Error('internal: a batch without images');
   const words = Math.ceil(pixels.byteLength / 4);
   return { pixels: int32(new Int32Array(pixels.buffer, pixels.byteOffset, words)), labels: int32(labels) };
 }
