@@ -35,7 +35,11 @@ export function formatReport(facts: Facts, problems: readonly string[]): string 
 export function findProblems({ versions, device }: Facts): string[] {
   const problems: string[] = [];
   if (device.installation === undefined) {
-    problems.push('TensorFlow is not installed: `npm run setup` installs it.');
+    problems.push(
+      device.site === undefined
+        ? 'TensorFlow is not installed: `npm run setup` installs it.'
+        : `The TensorFlow in ${device.site} (DEEP_CNN_LIBTENSORFLOW) is not ready: \`npm run setup\` says why, or makes it so.`,
+    );
     if (versions.python === undefined) problems.push('Python 3 is missing, and set-up needs it.');
     else if (versions.pip === undefined) problems.push('pip is missing, and set-up needs it.');
   } else if (device.inUse === undefined) {

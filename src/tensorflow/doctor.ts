@@ -42,6 +42,8 @@ export interface Versions {
 export interface DeviceFacts {
   installation: Installation | undefined;
   chosen: 'cpu' | 'cuda' | undefined;
+  /** The folder that DEEP_CNN_LIBTENSORFLOW names. */
+  site: string | undefined;
   /** What TensorFlow runs on; undefined when it is not installed or does not load. */
   inUse: 'cpu' | 'cuda' | undefined;
   /** Why TensorFlow did not load. */
@@ -126,6 +128,7 @@ async function gatherDevice(installation: Installation | undefined): Promise<Dev
   return {
     installation,
     chosen: chosenVariant(),
+    site: sitePath(),
     inUse: loaded?.device,
     failure: loaded?.failure,
     hasGpu,

@@ -69,5 +69,6 @@ test('tells the other reasons why a GPU lies idle or nothing runs', () => {
     /setup -- --cuda/,
   );
   assert.match(problemsOf({ ...ready, inUse: undefined, failure: 'no AVX' }), /does not load: no AVX/);
+  assert.match(problemsOf({ site: '/opt/tf' }), /The TensorFlow in \/opt\/tf \(DEEP_CNN_LIBTENSORFLOW\) is not ready/);
   assert.equal(problemsOf({ installation, inUse: 'cpu', hasGpu: false, libraries: [] }), '');
 });
