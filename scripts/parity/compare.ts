@@ -41,7 +41,8 @@ export async function compareModel(runtime: Runtime, model: Model, reference: Re
 
   async function withSteps(optimizer: OptimizerOptions, measure: (steps: Steps) => Measurement[]) {
     const input = { crop: reference.image_size, ...imagenet };
-    const steps = await compileSteps(runtime, { model, classes: reference.classes, input, optimizer });
+    const { classes } = reference;
+    const steps = await compileSteps(runtime, { model, classes, input, optimizer, dropout: false });
     try {
       const weights = steps.parameters.map(({ name, shape }) => {
         return [name, { shape, data: referenceTensor(reference.salt, name, shape) }] as const;

@@ -2,19 +2,33 @@
 // images to logits; building it a second time (for evaluation) finds the parameters of the first.
 
 import type { Node, Tensor } from '../graph/graph.js';
-import { cast, pad } from '../graph/ops/array.js';
-import { conv2d } from '../graph/ops/conv.js';
-import { linear, mean } from '../graph/ops/math.js';
-import { batchNormInference, batchNormTraining } from '../graph/ops/norm.js';
-import { maxPool } from '../graph/ops/pool.js';
-import { floatConstant } from '../graph/ops/source.js';
-import { knownDimension } from '../graph/types.js';
+import { cast, reshape, shapeOf, slice } from '../graph/ops/array.js';
+import { addBias, conv2d } from '../graph/ops/conv.js';
+import { depthwiseConv2d } from '../graph/ops/depthwise.js';
+import { matMul, mul } from '../graph/ops/math.js';
+import { batchNormInference, batchNormTraining, layerNorm } from '../graph/ops/norm.js';
+import { intConstant } from '../graph/ops/source.js';
+import { dimension, knownDimension } from '../graph/types.js';
 import type { Initializer, Layout, Parameter, ParameterStore } from './parameters.js';
+import type { StepRandom } from './step-random.js';
+import { type Pair, pairOf, placeWindow } from './window.js';
+
+export {
+  adaptiveAveragePool,
+  avgPool2d,
+  concatChannels,
+  flatten,
+  globalAveragePool,
+  maxPool2d,
+  splitChannels,
+} from './pooling.js';
 
 /** What is common to all modules of one built network. */
 export interface BuildContext {
   readonly parameters: ParameterStore;
   readonly training: boolean;
+  /** Where dropout and stochastic depth draw from; without it nothing is dropped. */
+  readonly random?: StepRandom | undefined;
   /** Each trainable parameter that the network reads, and the tensor that it reads. */
   readonly reads: Map<Parameter, Tensor>;
   /** Updates of running statistics, to be run with each training step. */
@@ -23,15 +37,34 @@ export interface BuildContext {
 
 export interface ConvLayer {
   channels: number;
-  kernel: number;
+  kernel: Pair;
   stride?: number;
-  /** Zeros on all four sides, as PyTorch counts it. */
-  padding?: number;
+  /** Zeros on both sides of each axis, as PyTorch counts them; `same`: as TensorFlow adds them. */
+  padding?: Pair | 'same';
   groups?: number;
+  dilation?: number;
+  bias?: boolean;
+  /** He et al. 2015 (arXiv:1502.01852) by fan-out, for ReLU, where none is given. */
+  initializer?: Initializer;
+  /** Zeros where none is given. */
+  biasInitializer?: Initializer;
+}
+
+export interface LinearLayer {
+  bias?: boolean;
+  /** PyTorch's own, `uniformByFanIn`, for weights and bias where none is given. */
+  initializer?: Initializer;
+  /** Zeros where only the weights' is given. */
+  biasInitializer?: Initializer;
 }
 
 const ones: Initializer = { kind: 'constant', value: 1 };
 const zeros: Initializer = { kind: 'constant', value: 0 };
+
+/** What PyTorch draws convolutions, linear layers and their biases from; `fanIn`: inputs of each output. */
+export function uniformByFanIn(fanIn: number): Initializer {
+  return { kind: 'uniform', bound: 1 / Math.sqrt(fanIn) };
+}
 
 export class Module {
   private readonly context: BuildContext;
@@ -47,16 +80,26 @@ export class Module {
     return new Module(this.context, this.qualify(names.join('.')));
   }
 
-  /** torch.nn.Conv2d without a bias; weights drawn as He et al. 2015 (arXiv:1502.01852), by fan-out, for ReLU. */
-  conv(name: string, x: Tensor, { channels, kernel, stride = 1, padding = 0, groups = 1 }: ConvLayer): Tensor {
-    const depth = knownDimension(x.shape, 3) / groups;
-    const initializer: Initializer = { kind: 'normal', std: Math.sqrt(2 / (channels * kernel * kernel)) };
-    const filter = this.read(`${name}.weight`, [channels, depth, kernel, kernel], initializer, 'filter');
+  /** torch.nn.Conv2d on [N, H, W, C]. */
+  conv(name: string, x: Tensor, layer: ConvLayer): Tensor {
+    const { channels, kernel, stride = 1, groups = 1, dilation = 1, bias = false } = layer;
+    const [height, width] = pairOf(kernel);
+    const { initializer = { kind: 'normal', std: Math.sqrt(2 / (channels * height * width)) } as const } = layer;
+    const { padding = 0, biasInitializer = zeros } = layer;
+    const inputs = knownDimension(x.shape, 3);
+    const layout = groups > 1 && groups === inputs && dilation === 1 ? 'depthwise' : 'filter';
+    const filter = this.read(`${name}.weight`, [channels, inputs / groups, height, width], initializer, layout);
+    const offset = bias ? this.read(`${name}.bias`, [channels], biasInitializer) : undefined;
     return this.within(name, () => {
+      const placed =
+        padding === 'same' ? { x, padding: 'SAME' as const } : placeWindow(x, { ...layer, stride, padding });
+      const options = { stride, dilation, padding: placed.padding };
       const weights = cast(filter, x.dtype);
-      if (padding === 0) return conv2d(x, weights, { stride });
-      if (stride === 1 && padding * 2 === kernel - 1) return conv2d(x, weights, { padding: 'SAME' });
-      return conv2d(padImages(x, padding), weights, { stride });
+      const y =
+        layout === 'filter'
+          ? conv2d(placed.x, weights, options)
+          : depthwiseConv2d(placed.x, reshape(weights, [height, width, inputs, channels / inputs]), options);
+      return offset ? addBias(y, cast(offset, x.dtype)) : y;
     });
   }
 
@@ -79,13 +122,51 @@ export class Module {
     });
   }
 
-  /** torch.nn.Linear: [N, in] -> [N, features], drawn as PyTorch draws it. */
-  linear(name: string, x: Tensor, features: number): Tensor {
-    const inputs = knownDimension(x.shape, 1);
-    const initializer: Initializer = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) };
+  /** torch.nn.LayerNorm over the last axis. */
+  layerNorm(name: string, x: Tensor, { epsilon = 1e-5 } = {}): Tensor {
+    const shape = [knownDimension(x.shape, -1)];
+    const scale = this.read(`${name}.weight`, shape, ones);
+    const offset = this.read(`${name}.bias`, shape, zeros);
+    return this.within(name, () => layerNorm(x, { scale, offset }, { epsilon }));
+  }
+
+  /** torch.nn.Linear on the last axis: [..., in] -> [..., features]. */
+  linear(name: string, x: Tensor, features: number, { bias = true, ...layer }: LinearLayer = {}): Tensor {
+    const inputs = knownDimension(x.shape, -1);
+    const { initializer = uniformByFanIn(inputs) } = layer;
+    const { biasInitializer = layer.initializer ? zeros : uniformByFanIn(inputs) } = layer;
     const weight = this.read(`${name}.weight`, [features, inputs], initializer);
-    const bias = this.read(`${name}.bias`, [features], initializer);
-    return this.within(name, () => linear(x, cast(weight, x.dtype), cast(bias, x.dtype)));
+    const offset = bias ? this.read(`${name}.bias`, [features], biasInitializer) : undefined;
+    return this.within(name, () => {
+      const rows = x.shape.length === 2 ? x : reshape(x, [null, inputs]);
+      const product = matMul(rows, cast(weight, x.dtype), { transposeB: true });
+      const y = offset ? addBias(product, cast(offset, x.dtype)) : product;
+      return rows === x ? y : reshape(y, [...x.shape.slice(0, -1), features]);
+    });
+  }
+
+  /** A torch.nn.Parameter of this module itself, in its stored shape; float32. */
+  parameter(name: string, shape: readonly number[], initializer: Initializer): Tensor {
+    return this.read(name, shape, initializer);
+  }
+
+  /** torch.nn.Dropout: in training each number is zero with probability `rate`. */
+  dropout(x: Tensor, rate: number): Tensor {
+    const { random, training } = this.context;
+    if (!random || !training || rate === 0) return x;
+    return this.within('dropout', () => mul(x, random.mask(rate, shapeOf(x), x.shape, x.dtype)));
+  }
+
+  /** Huang et al. 2016 (arXiv:1603.09382): in training each image's `x`, a residual branch, is zero with probability `rate`. */
+  stochasticDepth(x: Tensor, rate: number): Tensor {
+    const { random, training } = this.context;
+    if (!random || !training || rate === 0) return x;
+    return this.within('stochastic_depth', () => {
+      const images = dimension(x.shape, 0);
+      const [first, one] = [intConstant(x.graph, [0]), intConstant(x.graph, [1])];
+      const mask = random.mask(rate, slice(shapeOf(x), first, one, [1]), [images], x.dtype);
+      return mul(x, reshape(mask, [images, ...x.shape.slice(1).map(() => 1)]));
+    });
   }
 
   private read(name: string, shape: readonly number[], initializer: Initializer, layout: Layout = 'plain'): Tensor {
@@ -108,22 +189,4 @@ export class Module {
   private within<T>(name: string, build: () => T): T {
     return this.context.parameters.graph.scope(this.qualify(name), build);
   }
-}
-
-/** torch.nn.MaxPool2d with symmetric padding. */
-export function maxPool2d(x: Tensor, options: { kernel: number; stride: number; padding?: number }): Tensor {
-  const { kernel, stride, padding = 0 } = options;
-  const lowest = () => cast(floatConstant(x.graph, Number.NEGATIVE_INFINITY), x.dtype);
-  const padded = padding === 0 ? x : padImages(x, padding, lowest());
-  return maxPool(padded, { kernel, stride, padding: 'VALID' });
-}
-
-/** torch.nn.AdaptiveAvgPool2d(1), flattened: [N, H, W, C] -> [N, C]. */
-export function globalAveragePool(x: Tensor): Tensor {
-  return mean(x, [1, 2]);
-}
-
-function padImages(x: Tensor, padding: number, value?: Tensor): Tensor {
-  const both = [padding, padding] as const;
-  return pad(x, [[0, 0], both, both, [0, 0]], value);
 }

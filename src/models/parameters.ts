@@ -12,14 +12,22 @@ import { elementCount } from '../graph/types.js';
 export type Initializer =
   | { kind: 'constant'; value: number }
   | { kind: 'normal'; std: number }
+  /** torch.nn.init.trunc_normal_: normal within [-2, 2], whatever the deviation. */
+  | { kind: 'truncated-normal'; std: number }
   /** Uniform in [-bound, bound). */
   | { kind: 'uniform'; bound: number };
 
-/** `filter`: [out, in, height, width] outside, [height, width, in, out] in the graph. `plain`: the same in both. */
-export type Layout = 'plain' | 'filter';
+/**
+ * `filter`: [out, in, height, width] outside, [height, width, in, out] in the graph; `depthwise`: [out, 1, height, width]
+ * outside, [height, width, out, 1] in the graph; `plain`: the same in both.
+ */
+export type Layout = 'plain' | 'filter' | 'depthwise';
 
-/** From PyTorch's filter axes to TensorFlow's. */
-const filterPermutation = [2, 3, 1, 0];
+/** From PyTorch's axes to TensorFlow's. */
+const permutations: Readonly<Record<Exclude<Layout, 'plain'>, readonly number[]>> = {
+  filter: [2, 3, 1, 0],
+  depthwise: [2, 3, 0, 1],
+};
 
 export interface ParameterSpec {
   /** torchvision's, as `layer1.0.conv1.weight`. */
@@ -52,11 +60,13 @@ export class Parameter {
 
   /** Turns a tensor that lies as in the graph to how it lies outside. */
   leaveGraph(value: Tensor): Tensor {
-    return this.spec.layout === 'filter' ? transpose(value, invertPermutation(filterPermutation)) : value;
+    const { layout } = this.spec;
+    return layout === 'plain' ? value : transpose(value, invertPermutation(permutations[layout]));
   }
 
   enterGraph(value: Tensor): Tensor {
-    return this.spec.layout === 'filter' ? transpose(value, filterPermutation) : value;
+    const { layout } = this.spec;
+    return layout === 'plain' ? value : transpose(value, permutations[layout]);
   }
 
   /** A freshly drawn value; `seed` is int32 [2], and `index` tells this parameter from the others. */
@@ -66,7 +76,11 @@ export class Parameter {
     const { shape } = this.variable;
     if (initializer.kind === 'constant') return filled(graph, initializer.value, shape);
     const ownSeed = add(seed, intConstant(graph, [index, 0]));
-    if (initializer.kind === 'normal') {
+    if (initializer.kind === 'truncated-normal' && initializer.std > 0.3) {
+      throw new Error(`internal: a normal number of deviation ${initializer.std} may lie outside [-2, 2]`);
+    }
+    if (initializer.kind !== 'uniform') {
+      // float32 normal numbers reach less than 6 deviations, so that up to a deviation of 0.3 none needs to be redrawn.
       return mul(randomNormal(ownSeed, shape), floatConstant(graph, initializer.std));
     }
     const symmetric = sub(randomUniform(ownSeed, shape), floatConstant(graph, 0.5));
@@ -75,7 +89,7 @@ export class Parameter {
 }
 
 function graphShape({ shape, layout }: ParameterSpec): readonly number[] {
-  return layout === 'filter' ? filterPermutation.map((axis) => shape[axis] ?? 0) : shape;
+  return layout === 'plain' ? shape : permutations[layout].map((axis) => shape[axis] ?? 0);
 }
 
 /** A tensor of one value throughout. */

@@ -3,7 +3,8 @@
 // (arXiv:1605.07146).
 
 import type { Tensor } from '../graph/graph.js';
-import { add, relu } from '../graph/ops/math.js';
+import { relu } from '../graph/ops/activation.js';
+import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
 import type { ModelFamily } from './model.js';
 import { globalAveragePool, type Module, maxPool2d } from './module.js';

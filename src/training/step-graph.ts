@@ -11,6 +11,7 @@ import type { FloatType } from '../graph/types.js';
 import type { Model } from '../models/model.js';
 import { type BuildContext, Module } from '../models/module.js';
 import { filled, type Parameter, ParameterStore } from '../models/parameters.js';
+import { StepRandom } from '../models/step-random.js';
 import { type GraphInput, graphInput, type InputImages } from './input.js';
 import { createOptimizer, type Optimizer, type OptimizerOptions } from './optimizer.js';
 
@@ -21,12 +22,14 @@ export interface StepGraphOptions {
   optimizer: OptimizerOptions;
   /** Type of activations and convolutions. */
   precision?: FloatType;
+  /** Whether dropout and stochastic depth drop anything in training; they do by default. */
+  dropout?: boolean;
 }
 
 /**
  * - `init`: each parameter under its name and in torchvision's shape; `init_random`: draws them instead (seed int32 [2]).
  *   Both set the optimizer's state to zero.
- * - `train_step`: one update; `eval_step`: the same outputs, nothing changed, and the logits.
+ * - `train_step`: one update (`random_seed` int32 [2] where dropout draws: the run's seed and the step's number); `eval_step`: the same outputs, nothing changed, and the logits.
  * - `read_weights`: what `init` takes. `gradients`: of one training batch, nothing updated.
  */
 export type StepName = 'init' | 'init_random' | 'train_step' | 'eval_step' | 'read_weights' | 'gradients';
@@ -36,6 +39,8 @@ export interface StepGraph {
   signatures: Record<StepName, Signature>;
   parameters: readonly Parameter[];
   optimizer: Optimizer;
+  /** Whether training draws random numbers, and so `train_step` and `gradients` need `random_seed`. */
+  random: boolean;
 }
 
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
@@ -45,7 +50,8 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const optimizer = createOptimizer(graph, options.optimizer);
 
   const training = graph.scope('train', () => {
-    const { logits, context } = forward(options, parameters, input, true);
+    const random = options.dropout === false ? undefined : new StepRandom(graph);
+    const { logits, context } = forward(options, parameters, input, { training: true, random });
     const measured = measure(logits, input.labels, options.classes);
     const read = [...context.reads];
     const found = gradients(
@@ -59,24 +65,27 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     return {
       outputs: after(graph, [...context.updates, ...updates], measured),
       gradients: Object.fromEntries(byName),
+      seed: random?.input,
     };
   });
   const evaluation = graph.scope('eval', () => {
-    const { logits } = forward(options, parameters, input, false);
+    const { logits } = forward(options, parameters, input, { training: false });
     return { ...measure(logits, input.labels, options.classes), logits };
   });
 
   const fed = { pixels: input.pixels, labels: input.labels };
+  const trained = training.seed ? { ...fed, random_seed: training.seed } : fed;
   return {
     graph,
     parameters: parameters.all,
     optimizer,
+    random: training.seed !== undefined,
     signatures: {
       ...initSignatures(graph, parameters.all, optimizer),
-      train_step: { inputs: { ...fed, ...optimizer.inputs }, outputs: training.outputs },
+      train_step: { inputs: { ...trained, ...optimizer.inputs }, outputs: training.outputs },
       eval_step: { inputs: fed, outputs: evaluation },
       read_weights: { inputs: {}, outputs: readParameters(graph, parameters.all) },
-      gradients: { inputs: fed, outputs: training.gradients },
+      gradients: { inputs: trained, outputs: training.gradients },
     },
   };
 }
@@ -85,9 +94,9 @@ function forward(
   { model, classes, precision = 'float32' }: StepGraphOptions,
   parameters: ParameterStore,
   { images }: GraphInput,
-  training: boolean,
+  mode: Pick<BuildContext, 'training' | 'random'>,
 ): { logits: Tensor; context: BuildContext } {
-  const context: BuildContext = { parameters, training, reads: new Map(), updates: [] };
+  const context: BuildContext = { parameters, ...mode, reads: new Map(), updates: [] };
   const logits = model.build(new Module(context), cast(images, precision), classes);
   return { logits: cast(logits, 'float32'), context };
 }

@@ -23,7 +23,7 @@ export interface StepResult {
 
 export interface Steps {
   readonly parameters: readonly ParameterSpec[];
-  /** Draws all weights anew; the same seed gives the same weights. */
+  /** Draws all weights anew; the same seed gives the same weights, and the same dropout from the first step on. */
   drawWeights(seed: number): void;
   /** Sets all weights; names and shapes must be exactly `parameters`'. */
   loadWeights(weights: StateDict): void;
@@ -32,36 +32,42 @@ export interface Steps {
   train(batch: StepBatch, learningRate: number): StepResult;
   /** Scores: [N, classes] in row-major order. */
   evaluate(batch: StepBatch): StepResult & { logits: Float32Array };
-  /** Each parameter's gradient of the mean loss on one batch, in training mode; nothing is updated. */
+  /** Each parameter's gradient of the mean loss on one batch, in training mode, as the next step would see it; nothing is updated. */
   gradients(batch: StepBatch): StateDict;
   dispose(): void;
 }
 
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
 export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
-  const { graph, signatures, parameters, optimizer } = buildStepGraph(options);
+  const { graph, signatures, parameters, optimizer, random } = buildStepGraph(options);
   const session = await openSession(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);
   const trainable = parameters.filter(({ spec }) => spec.trainable).map(({ name }) => name);
   let step = 0;
+  let runSeed = 0;
+  const seedOf = (at: number) => (random ? { random_seed: int32([runSeed, at]) } : {});
   const reset = (run: () => void) => {
     run();
     step = 0;
   };
   return {
     parameters: parameters.map(({ spec }) => spec),
-    drawWeights: (seed) => reset(() => session.run('init_random', { seed: int32([seed | 0, 0]) })),
+    drawWeights(seed) {
+      runSeed = seed | 0;
+      reset(() => session.run('init_random', { seed: int32([runSeed, 0]) }));
+    },
     loadWeights: (weights) => reset(() => session.run('init', asInputs(weights))),
     readWeights: () => asStateDict(session.run('read_weights'), names),
     train(batch, learningRate) {
       step += 1;
-      return result(batch, session.run('train_step', { ...feeds(batch), ...optimizer.feeds(step, learningRate) }));
+      const inputs = { ...feeds(batch), ...seedOf(step), ...optimizer.feeds(step, learningRate) };
+      return result(batch, session.run('train_step', inputs));
     },
     evaluate(batch) {
       const outputs = session.run('eval_step', feeds(batch));
       return { ...result(batch, outputs), logits: floats(outputOf(outputs, 'logits')) };
     },
-    gradients: (batch) => asStateDict(session.run('gradients', feeds(batch)), trainable),
+    gradients: (batch) => asStateDict(session.run('gradients', { ...feeds(batch), ...seedOf(step + 1) }), trainable),
     dispose: () => session.dispose(),
   };
 }

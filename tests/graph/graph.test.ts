@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Graph } from '#src/graph/graph.js';
+import { relu } from '#src/graph/ops/activation.js';
 import { reshape } from '#src/graph/ops/array.js';
 import { conv2d } from '#src/graph/ops/conv.js';
 import { crossEntropy } from '#src/graph/ops/loss.js';
-import { add, matMul, relu } from '#src/graph/ops/math.js';
+import { add, matMul } from '#src/graph/ops/math.js';
 import { maxPool } from '#src/graph/ops/pool.js';
 import { floatConstant, identity, placeholder } from '#src/graph/ops/source.js';
 
@@ -81,7 +82,7 @@ test('inputs that do not fit are refused when the graph is built', () => {
     // Two groups can't make three channels.
     [() => conv2d(tensor([1, 4, 4, 4]), tensor([3, 3, 2, 3])), /channels do not fit/],
     [() => conv2d(tensor([1, 2, 2, 1]), tensor([3, 3, 1, 1])), /a kernel of 3 does not fit into a length of 2/],
-    [() => maxPool(tensor([4, 4, 1]), { kernel: 2, stride: 2, padding: 'VALID' }), /MaxPool needs images/],
+    [() => maxPool(tensor([4, 4, 1]), { kernel: 2, stride: 2, padding: 'VALID' }), /a pool needs images/],
     [() => crossEntropy(tensor([2, 3]), tensor([2, 1], 'int32')), /cross-entropy needs logits and labels/],
     [() => reshape(tensor([4]), [null, null]), /more than one unknown dimension/],
   ];

@@ -1,6 +1,6 @@
 // A network small enough to be trained twice: by the program, and by hand in float64.
 
-import { relu } from '#src/graph/ops/math.js';
+import { relu } from '#src/graph/ops/activation.js';
 import type { Model } from '#src/models/model.js';
 import { globalAveragePool, maxPool2d } from '#src/models/module.js';
 import type { InputImages } from '#src/training/input.js';

@@ -1,8 +1,8 @@
 // Ops that look at, move or reinterpret values without computing with them.
 
 import type { Tensor } from '../graph.js';
-import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
-import { type DType, formatShape, isFloat, type Shape } from '../types.js';
+import { apply, applyAll, type OpDefinition, type OpFamily, present } from '../op.js';
+import { type DType, formatShape, isFloat, knownDimension, type Shape } from '../types.js';
 import { intConstant } from './source.js';
 
 interface ShapeOption {
@@ -102,6 +102,55 @@ const sliceOp: OpDefinition<{ shape: Shape; cuts: Paddings | undefined }> = {
   },
 };
 
+interface AxisOption {
+  axis: number;
+}
+
+// A concatenation's gradient is cut where its parts met.
+const concatOp: OpDefinition<AxisOption> = {
+  op: 'ConcatV2',
+  outputs: (inputs, { axis }) => {
+    const [first] = inputs;
+    if (!first) throw new Error('internal: nothing to concatenate');
+    const parts = inputs.slice(0, -1);
+    const length = parts.reduce((total, part) => total + knownDimension(part.shape, axis), 0);
+    for (const { dtype, shape } of parts) {
+      const fits = shape.length === first.shape.length && shape.every((n, i) => i === axis || n === first.shape[i]);
+      if (dtype !== first.dtype || !fits) throw new Error(`internal: ${parts.join(' and ')} do not concatenate`);
+    }
+    return [{ dtype: first.dtype, shape: first.shape.map((n, i) => (i === axis ? length : n)) }];
+  },
+  attributes: (inputs) => ({ ...typeOf(inputs), N: { int: inputs.length - 1 }, Tidx: { dtype: 'int32' } }),
+  gradient: ({ inputs, options: { axis }, wanted }, upstream) => {
+    const dy = present(upstream);
+    let start = 0;
+    return inputs.slice(0, -1).map((part, index) => {
+      const length = knownDimension(part.shape, axis);
+      start += length;
+      return wanted[index] ? sliceAxis(dy, axis, start - length, length) : undefined;
+    });
+  },
+};
+
+// A split's gradient joins its parts' again; a part that nothing depends on adds zeros.
+const splitOp: OpDefinition<AxisOption & { parts: number }> = {
+  op: 'Split',
+  outputs: ([, x], { axis, parts }) => {
+    if (!x || knownDimension(x.shape, axis) % parts !== 0)
+      throw new Error(`internal: ${x} has no ${parts} equal parts`);
+    const shape = x.shape.map((length, i) => (i === axis ? knownDimension(x.shape, axis) / parts : length));
+    return Array.from({ length: parts }, () => ({ dtype: x.dtype, shape }));
+  },
+  attributes: ([, x], { parts }) => (x ? { T: { dtype: x.dtype }, num_split: { int: parts } } : {}),
+  gradient: ({ outputs, options: { axis } }, ...upstream) => [
+    undefined,
+    concat(
+      outputs.map((part, index) => upstream[index] ?? broadcastTo(zero(part), shapeOf(part), part.shape)),
+      axis,
+    ),
+  ],
+};
+
 export const arrayOps: OpFamily = [
   shapeOp,
   sizeOp,
@@ -112,6 +161,8 @@ export const arrayOps: OpFamily = [
   transposeOp,
   padOp,
   sliceOp,
+  concatOp,
+  splitOp,
 ];
 
 /** The shape as an int32 vector: a constant where all of it is known, else taken from the running graph. */
@@ -182,6 +233,34 @@ export function pad(x: Tensor, paddings: Paddings, value: Tensor = zero(x)): Ten
  */
 export function slice(x: Tensor, begin: Tensor, sizes: Tensor, shape: Shape, cuts?: Paddings): Tensor {
   return apply(sliceOp, [x, begin, sizes], { shape, cuts });
+}
+
+/** `length` elements of one axis from `start` on, and all of the other axes. */
+function sliceAxis(x: Tensor, axis: number, start: number, length: number): Tensor {
+  const { graph, shape } = x;
+  // A size of -1 is the rest of an axis.
+  const sizes = shape.map((_, i) => (i === axis ? length : -1));
+  const begin = shape.map((_, i) => (i === axis ? start : 0));
+  const after = knownDimension(shape, axis) - start - length;
+  return slice(
+    x,
+    intConstant(graph, begin),
+    intConstant(graph, sizes),
+    shape.map((n, i) => (i === axis ? length : n)),
+    shape.map((_, i) => (i === axis ? [start, after] : [0, 0])),
+  );
+}
+
+/** Joins tensors that are alike but for the length of one axis. */
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  const [first] = parts;
+  if (!first) throw new Error('internal: nothing to concatenate');
+  return parts.length === 1 ? first : apply(concatOp, [...parts, intConstant(first.graph, axis)], { axis });
+}
+
+/** Cuts one axis into equal parts. */
+export function split(x: Tensor, parts: number, axis: number): readonly Tensor[] {
+  return applyAll(splitOp, [intConstant(x.graph, axis), x], { axis, parts }).outputs;
 }
 
 function zero(x: Tensor): Tensor {

@@ -82,7 +82,34 @@ const backprop = (op: string): OpDefinition<BackpropOptions> => ({
 const conv2dBackpropInputOp = backprop('Conv2DBackpropInput');
 const conv2dBackpropFilterOp = backprop('Conv2DBackpropFilter');
 
-export const convOps: OpFamily = [conv2dOp, conv2dBackpropInputOp, conv2dBackpropFilterOp];
+type NoOptions = Record<never, never>;
+
+const biasAttributes = ([x]: readonly Tensor[]): Attributes => ({
+  T: { dtype: x?.dtype ?? 'float32' },
+  data_format: { string: 'NHWC' },
+});
+
+// d(x + bias) = dx + dbias, summed over all but the channels
+const biasAddOp: OpDefinition<NoOptions> = {
+  op: 'BiasAdd',
+  outputs: ([x, bias]) => {
+    if (!x || bias?.dtype !== x.dtype || bias.shape.length !== 1 || dimension(x.shape, -1) !== bias.shape[0]) {
+      throw new Error(`internal: BiasAdd needs one number a channel: ${x}, ${bias}`);
+    }
+    return [x];
+  },
+  attributes: biasAttributes,
+  gradient: ({ wanted }, dy) => [dy, wanted[1] ? apply(biasAddGradOp, [present(dy)], {}) : undefined],
+};
+
+const biasAddGradOp: OpDefinition<NoOptions> = {
+  op: 'BiasAddGrad',
+  outputs: ([dy]) => (dy ? [{ dtype: dy.dtype, shape: [dimension(dy.shape, -1)] }] : []),
+  attributes: biasAttributes,
+  gradient: 'final',
+};
+
+export const convOps: OpFamily = [conv2dOp, conv2dBackpropInputOp, conv2dBackpropFilterOp, biasAddOp, biasAddGradOp];
 
 /**
  * Convolves images [N, H, W, C] with filters [height, width, C / groups, out]; a filter that is narrower than the
@@ -94,4 +121,9 @@ export function conv2d(
   { stride = 1, padding = 'VALID', dilation = 1 }: Partial<ConvOptions> = {},
 ): Tensor {
   return apply(conv2dOp, [x, filter], { stride, padding, dilation });
+}
+
+/** Adds one number to each channel, the last axis of `x`. */
+export function addBias(x: Tensor, bias: Tensor): Tensor {
+  return apply(biasAddOp, [x, bias], {});
 }

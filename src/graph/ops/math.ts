@@ -4,7 +4,7 @@ import type { Tensor } from '../graph.js';
 import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
 import { broadcastShapes, type Dimension, type DType, knownDimension, type Shape } from '../types.js';
 import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
-import { intConstant } from './source.js';
+import { floatConstant, intConstant } from './source.js';
 
 type NoOptions = Record<never, never>;
 const none: NoOptions = {};
@@ -47,9 +47,21 @@ function unary(op: string, gradient: OpDefinition<NoOptions>['gradient']): OpDef
 const negOp = unary('Neg', (_, dy) => [neg(present(dy))]);
 // d sqrt(x) = dx / (2 sqrt(x))
 const sqrtOp = unary('Sqrt', ({ outputs: [y] }, dy) => (y ? [div(present(dy), add(y, y))] : []));
-// d relu(x) = dx where x > 0, else 0
-const reluOp = unary('Relu', ({ outputs: [y] }, dy) => (y ? [apply(reluGradOp, [present(dy), y], none)] : []));
-const reluGradOp = unary('ReluGrad', 'final');
+// d rsqrt(x) = -rsqrt(x)³ / 2 dx
+const rsqrtOp = unary('Rsqrt', ({ outputs: [y] }, dy) => {
+  if (!y) return [];
+  const half = cast(floatConstant(y.graph, -0.5), y.dtype);
+  return [mul(present(dy), mul(half, mul(y, mul(y, y))))];
+});
+// d x² = 2 x dx
+const squareOp = unary('Square', ({ inputs: [x] }, dy) => (x ? [mul(present(dy), add(x, x))] : []));
+
+const greaterEqualOp: OpDefinition<NoOptions> = {
+  op: 'GreaterEqual',
+  outputs: ([a, b]) => (a && b ? [{ dtype: 'bool', shape: broadcastShapes(a.shape, b.shape) }] : []),
+  attributes: typeOf,
+  gradient: 'constant',
+};
 
 interface MatMulOptions {
   transposeA: boolean;
@@ -131,8 +143,9 @@ export const mathOps: OpFamily = [
   divOp,
   negOp,
   sqrtOp,
-  reluOp,
-  reluGradOp,
+  rsqrtOp,
+  squareOp,
+  greaterEqualOp,
   matMulOp,
   sumOp,
   meanOp,
@@ -148,8 +161,11 @@ export const mul = (a: Tensor, b: Tensor): Tensor => apply(mulOp, [a, b], none);
 export const div = (a: Tensor, b: Tensor): Tensor => apply(divOp, [a, b], none);
 export const neg = (x: Tensor): Tensor => apply(negOp, [x], none);
 export const sqrt = (x: Tensor): Tensor => apply(sqrtOp, [x], none);
-/** max(x, 0). */
-export const relu = (x: Tensor): Tensor => apply(reluOp, [x], none);
+/** 1 / sqrt(x). */
+export const rsqrt = (x: Tensor): Tensor => apply(rsqrtOp, [x], none);
+export const square = (x: Tensor): Tensor => apply(squareOp, [x], none);
+/** Whether a >= b, as bool, with broadcasting. */
+export const greaterEqual = (a: Tensor, b: Tensor): Tensor => apply(greaterEqualOp, [a, b], none);
 
 /** The product of two matrices, either of which may be read transposed. */
 export function matMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {

@@ -1,8 +1,10 @@
 // Every op that a graph can hold. Tests walk this list: each op must compute what it says, and its gradient must agree
 // with finite differences.
 
+import { activationOps } from './activation.js';
 import { arrayOps } from './array.js';
 import { convOps } from './conv.js';
+import { depthwiseOps } from './depthwise.js';
 import { lossOps } from './loss.js';
 import { mathOps } from './math.js';
 import { normOps } from './norm.js';
@@ -10,7 +12,9 @@ import { poolOps } from './pool.js';
 import { sourceOps } from './source.js';
 import { stateOps } from './state.js';
 
-const families = [sourceOps, mathOps, arrayOps, convOps, poolOps, normOps, lossOps, stateOps];
+const families = [
+  ...[sourceOps, mathOps, activationOps, arrayOps, convOps, depthwiseOps, poolOps, normOps, lossOps, stateOps],
+];
 
 /** How a gradient passes each op: by a rule, not at all because it is constant, or never because it is final. */
 export const ops: ReadonlyMap<string, 'rule' | 'constant' | 'final'> = new Map(

@@ -86,3 +86,8 @@ export function randomNormal(seed: Tensor, shape: readonly number[]): Tensor {
 export function randomUniform(seed: Tensor, shape: readonly number[]): Tensor {
   return apply(randomUniformOp, [intConstant(seed.graph, shape), seed], { shape });
 }
+
+/** As `randomUniform`, of a shape (an int32 vector) that the running graph knows; its static value is `shape`. */
+export function randomUniformTo(seed: Tensor, target: Tensor, shape: Shape): Tensor {
+  return apply(randomUniformOp, [target, seed], { shape });
+}

@@ -1,8 +1,10 @@
 // All cases, family by family as in src/graph/ops.
 
 import type { ForwardCase, GradientCase } from '../op-case.js';
+import * as activation from './activation.js';
 import * as array from './array.js';
 import * as conv from './conv.js';
+import * as depthwise from './depthwise.js';
 import * as loss from './loss.js';
 import * as math from './math.js';
 import * as norm from './norm.js';
@@ -10,10 +12,27 @@ import * as pool from './pool.js';
 import * as source from './source.js';
 import * as state from './state.js';
 
-export const forwardCases: readonly ForwardCase[] = [source, math, array, conv, pool, norm, loss, state].flatMap(
-  ({ forward }) => forward,
-);
+export const forwardCases: readonly ForwardCase[] = [
+  source,
+  math,
+  activation,
+  array,
+  conv,
+  depthwise,
+  pool,
+  norm,
+  loss,
+  state,
+].flatMap(({ forward }) => forward);
 
-export const gradientCases: readonly GradientCase[] = [source, math, array, conv, pool, norm, loss].flatMap(
-  ({ backward }) => backward,
-);
+export const gradientCases: readonly GradientCase[] = [
+  source,
+  math,
+  activation,
+  array,
+  conv,
+  depthwise,
+  pool,
+  norm,
+  loss,
+].flatMap(({ backward }) => backward);

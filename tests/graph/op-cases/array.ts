@@ -2,12 +2,14 @@ import {
   broadcastTo,
   bytesOf,
   cast,
+  concat,
   pad,
   reshape,
   reshapeTo,
   shapeOf,
   size,
   slice,
+  split,
   transpose,
 } from '#src/graph/ops/array.js';
 import { mul } from '#src/graph/ops/math.js';
@@ -115,9 +117,47 @@ export const forward = [
     build: ([x]) => slice(x, intConstant(x.graph, [0, 1]), intConstant(x.graph, [2, 2]), [2, 2]),
     expected: [2, 3, 5, 6],
   }),
+  forwardCase({
+    op: 'ConcatV2',
+    inputs: [floats([2, 1], [1, 2], { dynamic: true }), floats([2, 2], [3, 4, 5, 6], { dynamic: true })],
+    build: ([a, b]) => [concat([a, b], 1), concat([b, a, b], 1)],
+    expected: [
+      [1, 3, 4, 2, 5, 6],
+      [3, 4, 1, 3, 4, 5, 6, 2, 5, 6],
+    ],
+  }),
+  forwardCase({
+    op: 'Split',
+    inputs: [floats([2, 4], [1, 2, 3, 4, 5, 6, 7, 8], { dynamic: true })],
+    build: ([x]) => split(x, 2, 1),
+    expected: [
+      [1, 2, 5, 6],
+      [3, 4, 7, 8],
+    ],
+  }),
 ];
 
 export const backward = [
+  gradientCase({
+    op: 'ConcatV2',
+    name: 'with an open axis',
+    inputs: [noisy(6, [2, 3, 2], { dynamic: true }), noisy(7, [2, 3, 1], { dynamic: true })],
+    build: ([a, b]) => concat([a, b, a], 2),
+    ...linearCase,
+  }),
+  gradientCase({
+    op: 'Split',
+    name: 'all parts used',
+    inputs: [noisy(8, [2, 6], { dynamic: true })],
+    build: ([x]) => split(x, 3, 1).reduce((product, part) => mul(product, part)),
+  }),
+  gradientCase({
+    op: 'Split',
+    name: 'one part unused',
+    inputs: [noisy(9, [2, 4], { dynamic: true })],
+    build: ([x]) => concat(split(x, 2, 1).slice(1), 1),
+    ...linearCase,
+  }),
   gradientCase({
     op: 'Reshape',
     name: 'with an open axis',

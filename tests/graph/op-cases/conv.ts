@@ -1,6 +1,6 @@
 import { gradients } from '#src/graph/autodiff.js';
 import { cast } from '#src/graph/ops/array.js';
-import { type ConvOptions, conv2d } from '#src/graph/ops/conv.js';
+import { addBias, type ConvOptions, conv2d } from '#src/graph/ops/conv.js';
 import { mul, sum } from '#src/graph/ops/math.js';
 import { convolve, convolveBackward, ndarray } from '../naive.js';
 import { type ForwardCase, forwardCase, type GradientCase, gradientCase } from '../op-case.js';
@@ -95,9 +95,21 @@ export const forward: ForwardCase[] = [
     tolerance: 1e-2,
   }),
   ...backpropCases,
+  forwardCase({
+    op: 'BiasAdd',
+    inputs: [floats([1, 1, 2, 2], [1, 2, 3, 4], { dynamic: true }), floats([2], [10, -10])],
+    build: ([x, bias]) => addBias(x, bias),
+    expected: [11, -8, 13, -6],
+  }),
+  forwardCase({
+    op: 'BiasAddGrad',
+    inputs: [floats([2, 2], [0, 0, 0, 0]), floats([2], [0, 0]), floats([2, 2], [1, 2, 3, 4])],
+    build: ([x, bias, dy]) => gradients(sum(mul(addBias(x, bias), dy)), [bias]),
+    expected: [4, 6],
+  }),
 ];
 
-export const backward: GradientCase[] = geometries.map((geometry) =>
+const convolutions: GradientCase[] = geometries.map((geometry) =>
   gradientCase({
     op: 'Conv2D',
     name: geometry.name,
@@ -107,3 +119,14 @@ export const backward: GradientCase[] = geometries.map((geometry) =>
     tolerance: 1e-4,
   }),
 );
+
+export const backward: GradientCase[] = [
+  ...convolutions,
+  gradientCase({
+    op: 'BiasAdd',
+    inputs: [noisy(4, [2, 2, 3, 2], { dynamic: true }), noisy(5, [2])],
+    build: ([x, bias]) => addBias(x, bias),
+    step: 0.1,
+    tolerance: 1e-4,
+  }),
+];

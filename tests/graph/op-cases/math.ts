@@ -1,8 +1,22 @@
-import { gradients } from '#src/graph/autodiff.js';
 import type { Tensor } from '#src/graph/graph.js';
-import { add, div, linear, matMul, mean, mul, neg, relu, sqrt, sub, sum } from '#src/graph/ops/math.js';
+import { cast } from '#src/graph/ops/array.js';
+import {
+  add,
+  div,
+  greaterEqual,
+  linear,
+  matMul,
+  mean,
+  mul,
+  neg,
+  rsqrt,
+  sqrt,
+  square,
+  sub,
+  sum,
+} from '#src/graph/ops/math.js';
 import { forwardCase, gradientCase } from '../op-case.js';
-import { floats, noisy, type Sample, separated } from '../samples.js';
+import { floats, noisy, type Sample } from '../samples.js';
 
 const binary = { AddV2: add, Sub: sub, Mul: mul, RealDiv: div } as const;
 type Binary = keyof typeof binary;
@@ -11,6 +25,8 @@ const isLinear = (op: Binary) => op !== 'RealDiv';
 /** Away from zero, so that it may be divided by. */
 const divisor = (shape: readonly number[], marks = {}): Sample =>
   floats(shape, (i) => (i % 2 ? -1 : 1) * (1 + 0.3 * i), marks);
+
+const polynomial = { step: 0.1, tolerance: 1e-4 };
 
 const ten = Array.from({ length: 10 }, (_, i) => i);
 
@@ -47,12 +63,13 @@ export const forward = [
   }),
   forwardCase({ op: 'Neg', inputs: [floats([3], [1, -2, 0.5])], build: ([x]) => neg(x), expected: [-1, 2, -0.5] }),
   forwardCase({ op: 'Sqrt', inputs: [floats([3], [4, 2.25, 0])], build: ([x]) => sqrt(x), expected: [2, 1.5, 0] }),
-  forwardCase({ op: 'Relu', inputs: [floats([4], [1, -2, 0, 3])], build: ([x]) => relu(x), expected: [1, 0, 0, 3] }),
+  forwardCase({ op: 'Rsqrt', inputs: [floats([3], [4, 0.25, 1])], build: ([x]) => rsqrt(x), expected: [0.5, 2, 1] }),
+  forwardCase({ op: 'Square', inputs: [floats([3], [3, -0.5, 0])], build: ([x]) => square(x), expected: [9, 0.25, 0] }),
   forwardCase({
-    op: 'ReluGrad',
-    inputs: [floats([4], [1, -2, 0, 3]), floats([4], [10, 20, 30, -40])],
-    build: ([x, dy]) => gradients(sum(mul(relu(x), dy)), [x]),
-    expected: [10, 0, 0, -40],
+    op: 'GreaterEqual',
+    inputs: [floats([2, 2], [1, 2, 3, 2]), floats([2], [2, 2])],
+    build: ([a, b]) => cast(greaterEqual(a, b), 'float32'),
+    expected: [0, 1, 1, 1],
   }),
   forwardCase({
     op: 'MatMul',
@@ -189,11 +206,12 @@ export const backward = [
     ],
     build: ([x]) => sqrt(x),
   }),
+  gradientCase({ op: 'Rsqrt', inputs: [floats([6], (i) => 0.5 + i)], build: ([x]) => rsqrt(x) }),
   gradientCase({
-    op: 'Relu',
-    inputs: [separated(6, [4, 3], { dynamic: true })],
-    build: ([x]) => relu(x),
-    tolerance: 1e-4,
+    op: 'Square',
+    inputs: [noisy(6, [4, 3], { dynamic: true })],
+    build: ([x]) => square(x),
+    ...polynomial,
   }),
   gradientCase({
     op: 'MatMul',

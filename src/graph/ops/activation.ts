@@ -1,0 +1,63 @@
+// Activation functions and what they are made of.
+
+import type { Tensor } from '../graph.js';
+import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
+import { cast } from './array.js';
+import { add, mul } from './math.js';
+import { floatConstant } from './source.js';
+
+type NoOptions = Record<never, never>;
+const none: NoOptions = {};
+
+function unary(op: string, gradient: OpDefinition<NoOptions>['gradient']): OpDefinition<NoOptions> {
+  return {
+    op,
+    outputs: ([x]) => (x ? [x] : []),
+    attributes: ([x]) => (x ? { T: { dtype: x.dtype } } : {}),
+    gradient,
+  };
+}
+
+// d relu(x) = dx where relu(x) > 0, else 0
+const reluOp = unary('Relu', ({ outputs: [y] }, dy) => (y ? [apply(reluGradOp, [present(dy), y], none)] : []));
+const reluGradOp = unary('ReluGrad', 'final');
+// d relu6(x) = dx where 0 < relu6(x) < 6, else 0
+const relu6Op = unary('Relu6', ({ outputs: [y] }, dy) => (y ? [apply(relu6GradOp, [present(dy), y], none)] : []));
+const relu6GradOp = unary('Relu6Grad', 'final');
+// With s = sigmoid(x): d s = s (1 - s) dx
+const sigmoidOp = unary('Sigmoid', ({ outputs: [y] }, dy) => (y ? [apply(sigmoidGradOp, [y, present(dy)], none)] : []));
+const sigmoidGradOp = unary('SigmoidGrad', 'final');
+// d erf(x) = 2 / sqrt(pi) exp(-x²) dx
+const erfOp = unary('Erf', ({ inputs: [x] }, dy) => {
+  if (!x) return [];
+  const density = mul(exp(mul(scalar(x, -1), mul(x, x))), scalar(x, 2 / Math.sqrt(Math.PI)));
+  return [mul(present(dy), density)];
+});
+// d exp(x) = exp(x) dx
+const expOp = unary('Exp', ({ outputs: [y] }, dy) => (y ? [mul(present(dy), y)] : []));
+
+export const activationOps: OpFamily = [
+  ...[reluOp, reluGradOp, relu6Op, relu6GradOp, sigmoidOp, sigmoidGradOp, erfOp, expOp],
+];
+
+const scalar = (x: Tensor, value: number): Tensor => cast(floatConstant(x.graph, value), x.dtype);
+
+export const exp = (x: Tensor): Tensor => apply(expOp, [x], none);
+export const erf = (x: Tensor): Tensor => apply(erfOp, [x], none);
+/** max(x, 0). */
+export const relu = (x: Tensor): Tensor => apply(reluOp, [x], none);
+/** min(max(x, 0), 6). */
+export const relu6 = (x: Tensor): Tensor => apply(relu6Op, [x], none);
+/** 1 / (1 + exp(-x)). */
+export const sigmoid = (x: Tensor): Tensor => apply(sigmoidOp, [x], none);
+/** x sigmoid(x): Elfwing et al. 2017, arXiv:1702.03118; Ramachandran et al. 2017 (swish), arXiv:1710.05941. */
+export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+/** relu6(x + 3) / 6: Howard et al. 2019, arXiv:1905.02244. */
+export const hardSigmoid = (x: Tensor): Tensor => mul(relu6(add(x, scalar(x, 3))), scalar(x, 1 / 6));
+/** x relu6(x + 3) / 6, of the same paper. */
+export const hardSwish = (x: Tensor): Tensor => mul(x, hardSigmoid(x));
+/** x Φ(x), with the exact normal distribution: Hendrycks and Gimpel 2016, arXiv:1606.08415. */
+export function gelu(x: Tensor): Tensor {
+  const cumulative = mul(add(erf(mul(x, scalar(x, Math.SQRT1_2))), scalar(x, 1)), scalar(x, 0.5));
+  return mul(x, cumulative);
+}

@@ -1,0 +1,61 @@
+// PyTorch's padding of convolutions and pools in TensorFlow's terms. PyTorch adds the same number of pixels on both sides;
+// TensorFlow's fast kernels know none (VALID) or as many as there are windows for (SAME), which are the same only at times.
+
+import type { Tensor } from '../graph/graph.js';
+import { pad } from '../graph/ops/array.js';
+import { knownDimension } from '../graph/types.js';
+
+/** Height and width, or both in one number. */
+export type Pair = number | readonly [height: number, width: number];
+
+export interface Window {
+  kernel: Pair;
+  stride: number;
+  /** Pixels added on both sides of each axis. */
+  padding: Pair;
+  dilation?: number;
+  /** A last window that only begins within the image counts too. */
+  ceilMode?: boolean;
+}
+
+/** The images and the way to call TensorFlow's kernel on them; `fill` makes the value with which they are padded. */
+export function placeWindow(
+  x: Tensor,
+  window: Window,
+  { fill, allowSame = true }: { fill?: () => Tensor; allowSame?: boolean } = {},
+): { x: Tensor; padding: 'SAME' | 'VALID' } {
+  const rows = axisPadding(knownDimension(x.shape, 1), window, 0);
+  const columns = axisPadding(knownDimension(x.shape, 2), window, 1);
+  if ([rows, columns].every(({ before, after }) => before === 0 && after === 0)) return { x, padding: 'VALID' };
+  if (allowSame && rows.isSame && columns.isSame) return { x, padding: 'SAME' };
+  const paddings = [
+    [0, 0],
+    [rows.before, rows.after],
+    [columns.before, columns.after],
+    [0, 0],
+  ] as const;
+  return { x: pad(x, paddings, fill?.()), padding: 'VALID' };
+}
+
+/** How many pixels the windows reach beyond each end of an axis, and whether SAME would add just as many. */
+export function axisPadding(
+  length: number,
+  { kernel, stride, padding, dilation = 1, ceilMode = false }: Window,
+  axis: 0 | 1,
+): { before: number; after: number; isSame: boolean } {
+  const before = pairOf(padding)[axis];
+  const extent = (pairOf(kernel)[axis] - 1) * dilation + 1;
+  const room = (length + 2 * before - extent) / stride;
+  let positions = (ceilMode ? Math.ceil(room) : Math.floor(room)) + 1;
+  if (ceilMode && (positions - 1) * stride >= length + before) positions -= 1;
+  if (positions < 1) throw new Error(`internal: a window of ${extent} does not fit into a length of ${length}`);
+  const after = Math.max((positions - 1) * stride + extent - length - before, 0);
+
+  const samePositions = Math.ceil(length / stride);
+  const sameTotal = Math.max((samePositions - 1) * stride + extent - length, 0);
+  return { before, after, isSame: samePositions === positions && Math.floor(sameTotal / 2) === before };
+}
+
+export function pairOf(value: Pair): readonly [height: number, width: number] {
+  return typeof value === 'number' ? [value, value] : value;
+}
