@@ -12,11 +12,14 @@ export interface Explanation {
 /** A user's mistake: printed as one line without a stack, exit code 2. */
 export class UserError extends Error {
   override readonly name = 'UserError';
+  /** The message in parts, for those who tell of several mistakes at once. */
+  readonly parts: Explanation & { what: string };
 
   constructor(what: string, { expected, found, mend }: Explanation = {}, options?: ErrorOptions) {
     const comparison = [expected && `expected ${expected}`, found && `found ${found}`].filter(Boolean).join(', ');
     const message = [comparison ? `${what}: ${comparison}.` : `${what}.`, mend && `${mend}.`].filter(Boolean).join(' ');
     super(message.replace(/\s*\n\s*/g, ' '), options);
+    this.parts = { what, ...(expected && { expected }), ...(found && { found }), ...(mend && { mend }) };
   }
 }
 

@@ -27,11 +27,11 @@ with zipfile.ZipFile(wheel) as archive:
             os.chmod(path, 0o755 if (member.external_attr >> 16) & 0o100 else 0o644)
 `;
 
-/** Finds Python 3 and pip. Throws a `UserError` that says how to get the one that is missing. */
-export async function findPython(): Promise<Python> {
+/** Finds Python 3 and pip. Throws a `UserError` that says what needs them and how to get the one that is missing. */
+export async function findPython(purpose = 'Setting TensorFlow up'): Promise<Python> {
   const { status, stdout } = await runCommand('python3', ['-c', 'import sys; print(sys.version_info[0])']);
   if (status !== 0 || stdout.trim() !== '3') {
-    throw new UserError('Setting TensorFlow up needs Python 3', {
+    throw new UserError(`${purpose} needs Python 3`, {
       expected: 'a command `python3` that works',
       found: status === null ? 'none on PATH' : 'one that fails',
       mend: 'Install it (Debian and Ubuntu: `apt-get install python3 python3-pip`; Fedora: `dnf install python3-pip`; a cluster: `module load python`) and start again',
@@ -44,7 +44,7 @@ export async function findPython(): Promise<Python> {
     const pipVersion = /^pip (\S+)/.exec(version.stdout)?.[1];
     if (version.status === 0 && pipVersion !== undefined) return { python: 'python3', pip, pipVersion };
   }
-  throw new UserError('Setting TensorFlow up needs pip', {
+  throw new UserError(`${purpose} needs pip`, {
     expected: 'one of `python3 -m pip`, `pip3` and `pip` to work',
     found: 'none',
     mend: 'Install it (`python3 -m ensurepip --user`; Debian and Ubuntu: `apt-get install python3-pip`) and start again',
