@@ -2,6 +2,7 @@
 // loaders: starting it takes a tenth of a second, and its event loop can feed several thousand images a second.
 
 import { Worker } from 'node:worker_threads';
+import { silenceTensorflow } from '../tensorflow/jpeg-decoder.js';
 import type { Preprocessing } from './preprocessing.js';
 import { UnreadableImageError } from './unreadable-image.js';
 
@@ -87,6 +88,8 @@ let shared: DecodeThread | undefined;
 
 /** The process's decoding thread. */
 export function decodeThread(): DecodeThread {
+  // The thread's own environment would be a copy, which TensorFlow does not see.
+  silenceTensorflow();
   shared ??= new DecodeThread();
   return shared;
 }

@@ -2,7 +2,7 @@
 // own, so the chain of reading, looking at the header and decoding goes on while a training step blocks the main thread.
 
 import { parentPort } from 'node:worker_threads';
-import { decodeImage } from './decode.js';
+import { decodeInto } from './decode.js';
 import type { DecodeReply, DecodeRequest } from './decode-thread.js';
 import { UnreadableImageError } from './unreadable-image.js';
 
@@ -54,12 +54,8 @@ async function decodeOne(batch: Batch, position: number): Promise<void> {
   decoding++;
   batch.decoding++;
   try {
-    const pixels = await decodeImage(paths[position] ?? '', preprocessing);
     const imageBytes = preprocessing.crop ** 2 * 3;
-    if (pixels.length !== imageBytes) {
-      throw new Error(`internal: ${pixels.length} bytes of ${paths[position]} where ${imageBytes} were expected`);
-    }
-    new Uint8Array(buffer, position * imageBytes, imageBytes).set(pixels);
+    await decodeInto(paths[position] ?? '', preprocessing, buffer, position * imageBytes);
   } catch (error) {
     if (batch.failed === undefined || position < batch.failed.position) {
       batch.failed = { position, reply: failure(id, error) };

@@ -1,13 +1,16 @@
 // How an image becomes a network's input: torchvision's Resize and CenterCrop, then (x / 255 - mean) / std. The data
 // pipeline does the first two, the graph the last.
 
+/** The filters of Pillow's resize that published weights were trained with. */
+export type Interpolation = 'bilinear' | 'bicubic';
+
 /** One way of preparing images. Sizes in pixels; mean and std are per channel (red, green, blue) for values in 0 .. 1. */
 export interface Preprocessing {
   /** Length of the shorter side after resizing. */
   resize: number;
   /** Side of the square cut from the centre; at most `resize`. */
   crop: number;
-  interpolation: 'bilinear';
+  interpolation: Interpolation;
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
 }

@@ -2,8 +2,9 @@
 //
 //   <cache>/tensorflow/choice                      'cpu' or 'cuda', when the user has said which
 //   <cache>/tensorflow/2.20.0-cpu-x64/             installed.json, tensorflow/*.so.2, nvidia/*/lib (cuda only)
-//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0/   installed.json, tfjs_binding.node
-//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0/  the binding for a site's own libtensorflow
+//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0-2/   installed.json, tfjs_binding.node,
+//                                                  jpeg_decoder.node
+//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0-2/  the binding for a site's own libtensorflow
 //
 // A folder appears by one rename with its installed.json inside, which lists its files and their sizes.
 
@@ -29,6 +30,8 @@ export interface Installation {
   root: string;
   /** The path of tfjs_binding.node. */
   bindingPath: string;
+  /** The path of jpeg_decoder.node, where it could be built against this TensorFlow. */
+  jpegDecoderPath: string | undefined;
 }
 
 /** A site's own libtensorflow: the files that it was found to consist of. */
@@ -46,6 +49,10 @@ export interface Manifest {
 }
 
 export const manifestName = 'installed.json';
+
+/** The addons' file names in a binding's folder. */
+export const bindingName = 'tfjs_binding.node';
+export const jpegDecoderName = 'jpeg_decoder.node';
 
 /** The folder for large files: $DEEP_CNN_CACHE, else $XDG_CACHE_HOME/deep-cnn, else ~/.cache/deep-cnn. */
 export function cacheFolder(): string {
@@ -77,9 +84,12 @@ export function libraryFolder(variant: 'cpu' | 'cuda'): string {
   return join(tensorflowFolder(), `${tensorflowVersion}-${variant}-${process.arch}`);
 }
 
-/** The folder of the addon that belongs to the libraries in `folder`, for the tfjs that is installed. */
+/** Changes with the addons' own sources, so that older ones are built again. */
+const bindingRevision = 2;
+
+/** The folder of the addons that belong to the libraries in `folder`, for the tfjs that is installed. */
 export function bindingFolder(folder: string): string {
-  return join(folder, `binding-${tfjsPackage().version}`);
+  return join(folder, `binding-${tfjsPackage().version}-${bindingRevision}`);
 }
 
 /** The folder in the cache that belongs to a site's library; it changes when a link leads to another version. */
@@ -162,6 +172,11 @@ function findSite(path: string): Installation | undefined {
   return manifest && withBinding({ variant: 'site', version: manifest.version, root: path }, folder);
 }
 
-function withBinding(libraries: Omit<Installation, 'bindingPath'>, folder: string): Installation | undefined {
-  return readManifest(folder) && { ...libraries, bindingPath: join(folder, 'tfjs_binding.node') };
+type Libraries = Omit<Installation, 'bindingPath' | 'jpegDecoderPath'>;
+
+function withBinding(libraries: Libraries, folder: string): Installation | undefined {
+  const manifest = readManifest(folder);
+  if (manifest === undefined) return undefined;
+  const decoder = jpegDecoderName in manifest.files ? join(folder, jpegDecoderName) : undefined;
+  return { ...libraries, bindingPath: join(folder, bindingName), jpegDecoderPath: decoder };
 }

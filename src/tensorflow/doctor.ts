@@ -185,6 +185,7 @@ function gatherPlaces(installation: Installation | undefined): Place[] {
     place('npm packages', join(packageRoot, 'node_modules')),
     place('cache', cacheFolder()),
     ...(installation ? [place('TensorFlow', installation.root), place('its binding', installation.bindingPath)] : []),
+    ...(installation?.jpegDecoderPath ? [place('JPEG decoder', installation.jpegDecoderPath)] : []),
     ...(site !== undefined && installation === undefined ? [place('your TensorFlow', site)] : []),
     ...others,
   ];

@@ -1,14 +1,18 @@
-// Compiles tfjs-node-gpu's addon against a libtensorflow, and proves that it loads.
+// Compiles the addons against a libtensorflow, and proves that they work: tfjs-node-gpu's, without which nothing runs,
+// and our JPEG decoder, which is left out where this libtensorflow does not have what it needs.
 
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { UserError } from '../errors.js';
-import { bindingFolder, type SiteLibrary, tfjsPackage } from './cache.js';
+import { bindingFolder, bindingName, jpegDecoderName, type SiteLibrary, tfjsPackage } from './cache.js';
 import { runCommand } from './install-command.js';
 import { checkSpace, makeStaging, publishFolder, removeLeftovers } from './install-files.js';
 import { showStep } from './install-progress.js';
 import { downloadWheel, extractWheel, findPython } from './install-wheels.js';
+
+const quietEnvironment = { TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '-1' };
 
 const zigRequirement = 'ziglang==0.15.1';
 /** Zig's wheel, its contents and what it compiles on the way. */
@@ -29,16 +33,34 @@ export async function installBinding(folder: string, library: SiteLibrary, rpath
   try {
     // Next to the place where it will lie, so that a relative rpath can be tried out before the addon appears.
     const staged = makeStaging(folder);
-    const addon = join(staged, 'tfjs_binding.node');
-    await buildAddon(addon, library, rpath, makeStaging(folder));
+    const addon = join(staged, bindingName);
+    const target = { library, rpath };
+    const compiler = await buildBinding(addon, target, makeStaging(folder));
     const version = await showStep('loading TensorFlow for a first time', () => readVersion(addon, library.library));
+    await buildJpegDecoder(join(staged, jpegDecoderName), compiler, target);
     publishFolder(staged, bindingFolder(folder), version);
   } finally {
     removeLeftovers(folder);
   }
 }
 
-async function buildAddon(addon: string, library: SiteLibrary, rpath: string, scratch: string): Promise<void> {
+/** What an addon is linked with, and where it looks for it at run time. */
+interface Target {
+  library: SiteLibrary;
+  rpath: string;
+}
+
+/** Builds tfjs's addon with the first compiler that can, and returns that compiler. */
+async function buildBinding(addon: string, target: Target, scratch: string): Promise<Compiler> {
+  const { folder: tfjs } = tfjsPackage();
+  const sources = readdirSync(join(tfjs, 'binding')).filter((file) => file.endsWith('.cc'));
+  const work = {
+    what: "TensorFlow's binding",
+    addon,
+    sources: [...sources.map((file) => join(tfjs, 'binding', file)), nativeSource('quiet_start.cc')],
+    includes: [tfjs],
+    target,
+  };
   const own = process.env['CXX']?.trim();
   const failures: string[] = [];
   for (const command of own ? [own] : ['g++', 'clang++', 'c++']) {
@@ -48,8 +70,8 @@ async function buildAddon(addon: string, library: SiteLibrary, rpath: string, sc
       continue;
     }
     const compiler: Compiler = { name: command, command: [program, ...args] };
-    const failure = await compile(compiler, addon, library, rpath);
-    if (failure === undefined) return;
+    const failure = await compile(compiler, work);
+    if (failure === undefined) return compiler;
     failures.push(`${command}: ${failure}`);
   }
   if (own || failures.length > 0) {
@@ -61,7 +83,7 @@ async function buildAddon(addon: string, library: SiteLibrary, rpath: string, sc
     });
   }
   const zig = await fetchZig(scratch);
-  const failure = await compile(zig, addon, library, rpath);
+  const failure = await compile(zig, work);
   if (failure !== undefined) {
     throw new UserError("TensorFlow's binding could not be compiled", {
       expected: 'a C++ compiler on PATH',
@@ -69,26 +91,62 @@ async function buildAddon(addon: string, library: SiteLibrary, rpath: string, sc
       mend: 'Install g++ (Debian and Ubuntu: `apt-get install g++`; a cluster: `module load gcc`) and start again',
     });
   }
+  return zig;
 }
 
-/** Compiles the addon; returns the compiler's complaint, or undefined when it worked. */
+/** Builds our decoder, or leaves it out: a libtensorflow without the JPEG library inside it can't be linked with it. */
+async function buildJpegDecoder(addon: string, compiler: Compiler, target: Target): Promise<void> {
+  const sources = ['jpeg_decoder.cc', 'resample.cc', 'quiet_start.cc'].map(nativeSource);
+  const failure = await compile(compiler, { what: 'the JPEG decoder', addon, sources, includes: [], target });
+  if (failure !== undefined || !(await decodesSelfTest(addon))) rmSync(addon, { force: true });
+}
+
+/** SHA-256 of the square that Pillow makes of self-test.jpg: short side 16, crop 12, bilinear. */
+const selfTestHash = '4c6893e66c8458649541490fcf46ac2dd665368ec5c849dc1a4640fd83ded310';
+
+/** Decodes an image in a process of its own, which may die of it. */
+async function decodesSelfTest(addon: string): Promise<boolean> {
+  const program = `const [, addon, image] = process.argv;
+    const pixels = new ArrayBuffer(12 * 12 * 3);
+    require(addon).decode(image, 16, 12, 0, pixels, 0).then((decoded) => {
+      const hash = require('node:crypto').createHash('sha256').update(new Uint8Array(pixels)).digest('hex');
+      process.stdout.write(decoded ? hash : 'refused');
+    });`;
+  const image = fileURLToPath(new URL('self-test.jpg', nativeFolder));
+  const { status, stdout } = await runCommand(process.execPath, ['-e', program, addon, image], quietEnvironment);
+  return status === 0 && stdout === selfTestHash;
+}
+
+/** The C++ sources lie beside the TypeScript ones, as they are not compiled before they are needed. */
+const nativeFolder = new URL('../../src/tensorflow/native/', import.meta.url);
+
+function nativeSource(name: string): string {
+  return fileURLToPath(new URL(name, nativeFolder));
+}
+
+interface CompilerWork {
+  /** For the progress line. */
+  what: string;
+  addon: string;
+  sources: readonly string[];
+  includes: readonly string[];
+  target: Target;
+}
+
+/** Compiles an addon; returns the compiler's complaint, or undefined when it worked. */
 async function compile(
   { name, command, env }: Compiler,
-  addon: string,
-  { library, framework, includeFolder }: SiteLibrary,
-  rpath: string,
+  { what, addon, sources, includes, target }: CompilerWork,
 ): Promise<string | undefined> {
-  const { folder: tfjs } = tfjsPackage();
+  const { library, framework, includeFolder } = target.library;
   const nodeApi = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
-  const sources = readdirSync(join(tfjs, 'binding')).filter((file) => file.endsWith('.cc'));
   const [program, ...args] = command;
-  const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
-  const includes = [tfjs, join(nodeApi, 'include'), includeFolder].map((path) => `-I${path}`);
+  const flags = ['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+  const searched = [...includes, join(nodeApi, 'include'), includeFolder].map((path) => `-I${path}`);
   // DT_RPATH and not RUNPATH, so that another libtensorflow on LD_LIBRARY_PATH does not come first.
-  const paths = [`-Wl,-rpath,${rpath}`, '-Wl,--disable-new-dtags'];
-  const files = sources.map((file) => join(tfjs, 'binding', file));
-  const result = await showStep(`compiling TensorFlow's binding with ${name}`, () =>
-    runCommand(program, [...args, ...flags, ...includes, ...files, library, framework, ...paths, '-o', addon], env),
+  const paths = [`-Wl,-rpath,${target.rpath}`, '-Wl,--disable-new-dtags'];
+  const result = await showStep(`compiling ${what} with ${name}`, () =>
+    runCommand(program, [...args, ...flags, ...searched, ...sources, library, framework, ...paths, '-o', addon], env),
   );
   if (result.status === 0) return undefined;
   const lines = result.stderr.split('\n').map((line) => line.trim());
@@ -116,8 +174,11 @@ async function fetchZig(scratch: string): Promise<Compiler> {
 /** Loads an addon in a process of its own and returns its TensorFlow's version. */
 async function readVersion(addon: string, library: string): Promise<string> {
   const program = 'process.stdout.write(require(process.argv[1]).TF_Version)';
-  const env = { TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '-1' };
-  const { status, signal, stdout, stderr } = await runCommand(process.execPath, ['-e', program, addon], env);
+  const { status, signal, stdout, stderr } = await runCommand(
+    process.execPath,
+    ['-e', program, addon],
+    quietEnvironment,
+  );
   if (status === 0 && stdout !== '') return stdout;
   const cause = /Error: (.*)/.exec(stderr)?.[1] ?? (stderr.trim().split('\n').at(-1) || `signal ${signal}`);
   throw new UserError(`TensorFlow (${library}) does not load on this machine`, {

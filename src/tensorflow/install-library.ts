@@ -34,9 +34,9 @@ export const recipes: Record<'cpu' | 'cuda', Recipe> = {
   },
 };
 
-// The binding needs only the C interface's 14 headers out of 12,000.
+// The addons need only the C interface's 14 headers out of 12,000, and those of absl's logging.
 const tensorflowFiles =
-  /^tensorflow\/(libtensorflow_(cc|framework)\.so\.2|include\/(tensorflow\/c\/|(tensorflow\/core|tsl)\/platform\/ctstring|xla\/tsl\/c\/).*\.h|include\/LICENSE)$|\.dist-info\//;
+  /^tensorflow\/(libtensorflow_(cc|framework)\.so\.2|include\/(tensorflow\/c\/|(tensorflow\/core|tsl)\/platform\/ctstring|xla\/tsl\/c\/|absl\/(base|log|meta|strings)\/).*\.h|include\/LICENSE)$|\.dist-info\//;
 // Besides the libraries, ptxas and libdevice, with which TensorFlow compiles kernels for newer GPUs.
 const nvidiaFiles = /^nvidia\/.*(\.so(\.\d+)*|\/bin\/[^/]+|\.bc)$|\.dist-info\//;
 

@@ -5,6 +5,7 @@ import util from 'node:util';
 import { UserError } from '../errors.js';
 import { findInstallation, type Installation } from './cache.js';
 import { ensureTensorflow } from './install.js';
+import { silenceTensorflow } from './jpeg-decoder.js';
 
 export type Tensorflow = typeof import('@tensorflow/tfjs-node-gpu');
 
@@ -30,8 +31,7 @@ export async function loadTensorflow(device: 'auto' | 'cpu' | 'cuda'): Promise<L
   const installation = await installationFor(device);
 
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
-  // A user should see what went wrong, not TensorFlow's start-up chatter.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+  silenceTensorflow();
 
   restoreNodeUtilities();
   pointToBinding(installation.bindingPath);

@@ -19,7 +19,13 @@ function problemsOf(device: Partial<DeviceFacts>): string {
   return findProblems({ ...facts, device: { ...facts.device, ...device } }).join('\n');
 }
 
-const installation = { variant: 'cuda', version: '2.20.0', root: folder, bindingPath: folder } as const;
+const installation = {
+  variant: 'cuda',
+  version: '2.20.0',
+  root: folder,
+  bindingPath: folder,
+  jpegDecoderPath: folder,
+} as const;
 
 test('says what is missing where nothing is installed', () => {
   const report = formatReport(facts, findProblems(facts));

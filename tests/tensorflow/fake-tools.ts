@@ -41,8 +41,8 @@ const compiler = `
 case "$1" in
   --version) echo "g++ (fake) 12.0" ;;
   *)
-    echo "compile" >> "$FAKE_CALLS"
     while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
+    echo "compile $(/usr/bin/basename "$out")" >> "$FAKE_CALLS"
     echo addon > "$out" ;;
 esac`;
 

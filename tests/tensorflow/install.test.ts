@@ -17,6 +17,8 @@ beforeEach(() => {
   Object.assign(process.env, tools.env);
 });
 
+const compiled = ['compile tfjs_binding.node', 'compile jpeg_decoder.node'];
+
 function names(): string[] {
   return readdirSync(join(tools.cache, 'tensorflow')).sort();
 }
@@ -27,16 +29,19 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
   assert.equal(installed.variant, 'cpu');
   assert.equal(installed.version, '2.20.0');
   assert.ok(existsSync(installed.bindingPath));
-  assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile']);
+  // The stand-in's decoder decodes nothing, so that it is left out.
+  assert.equal(installed.jpegDecoderPath, undefined);
+  assert.deepEqual(tools.calls(), ['pip download', 'unpack', ...compiled]);
   assert.deepEqual(tools.said.splice(0), [
     'set-up: downloading TensorFlow 2.20.0 for the CPU ...\n',
     'set-up: unpacking TensorFlow 2.20.0 for the CPU ...\n',
     "set-up: compiling TensorFlow's binding with g++ ...\n",
     'set-up: loading TensorFlow for a first time ...\n',
+    'set-up: compiling the JPEG decoder with g++ ...\n',
   ]);
 
   assert.deepEqual(await ensureTensorflow({ variant: 'cpu' }), installed);
-  assert.equal(tools.calls().length, 3);
+  assert.equal(tools.calls().length, 4);
   assert.deepEqual(tools.said, []);
   assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`], 'a lock or something unfinished was left');
 });
@@ -46,11 +51,11 @@ test('a file cut short makes its folder incomplete, and it alone is made again',
   truncateSync(bindingPath, 1);
   assert.equal(findInstallation('cpu'), undefined);
   await ensureTensorflow({ variant: 'cpu' });
-  assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile', 'compile']);
+  assert.deepEqual(tools.calls(), ['pip download', 'unpack', ...compiled, ...compiled]);
 
   truncateSync(join(root, 'tensorflow/libtensorflow_cc.so.2'), 0);
   await ensureTensorflow({ variant: 'cpu' });
-  assert.deepEqual(tools.calls().slice(4), ['pip download', 'unpack', 'compile']);
+  assert.deepEqual(tools.calls().slice(6), ['pip download', 'unpack', ...compiled]);
   assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`]);
 });
 
@@ -65,7 +70,7 @@ test('two at once install once', { skip: !isSupported }, async () => {
       }),
   );
   assert.deepEqual(await Promise.all(codes), [0, 0]);
-  assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile']);
+  assert.deepEqual(tools.calls(), ['pip download', 'unpack', ...compiled]);
 });
 
 test('killed while pip downloads, the next one starts over and cleans up', { skip: !isSupported }, async () => {
@@ -105,7 +110,7 @@ test("a site's library comes first, and only its binding is made", { skip: !isSu
   const installed = await ensureTensorflow({ variant: 'cpu' });
   assert.equal(installed.variant, 'site');
   assert.equal(installed.root, site);
-  assert.deepEqual(tools.calls(), ['compile']);
+  assert.deepEqual(tools.calls(), compiled);
   assert.equal(findInstallation('cuda')?.bindingPath, installed.bindingPath);
 });
 

@@ -1,7 +1,7 @@
-// Pillow's bilinear Image.resize, bit for bit (8 bits a channel: https://github.com/python-pillow/Pillow,
-// src/libImaging/Resample.c). libvips enlarges with samples half a pixel off, so small images are enlarged here.
+// Pillow's Image.resize, bit for bit (8 bits a channel: https://github.com/python-pillow/Pillow,
+// src/libImaging/Resample.c). libvips enlarges with samples half a pixel off, and its cubic filter is another.
 
-import type { Offset, Size } from './preprocessing.js';
+import type { Interpolation, Offset, Size } from './preprocessing.js';
 
 /** The source pixels that one output pixel is made of: the first, and the weight of each. */
 interface Window {
@@ -17,15 +17,15 @@ const channels = 3;
  * Resizes an RGB image (bytes, [height, width, 3]) to `target` and returns the square of side `crop` at `offset` in
  * it, [crop, crop, 3]. Only that square is computed.
  */
-export function resizeBilinear(
+export function resample(
   pixels: Uint8Array,
   source: Size,
   target: Size,
-  offset: Offset,
-  crop: number,
+  { offset, crop, interpolation }: { offset: Offset; crop: number; interpolation: Interpolation },
 ): Uint8Array {
-  const columns = windows(source.width, target.width, offset.left, crop);
-  const rows = windows(source.height, target.height, offset.top, crop);
+  const filter = filters[interpolation];
+  const columns = windows(source.width, target.width, offset.left, crop, filter);
+  const rows = windows(source.height, target.height, offset.top, crop, filter);
   const firstRow = rows[0]?.first ?? 0;
   const lastRow = rows.reduce((last, { first, weights }) => Math.max(last, first + weights.length), 0);
   const narrowed = new Uint8Array((lastRow - firstRow) * crop * channels);
@@ -54,17 +54,46 @@ function weigh(pixels: Uint8Array, from: number, step: number, weights: Int32Arr
   }
 }
 
-function windows(sourceLength: number, targetLength: number, start: number, count: number): Window[] {
+interface Filter {
+  /** Half the width of the filter, in pixels of the smaller image. */
+  support: number;
+  weight: (distance: number) => number;
+}
+
+const filters: Record<Interpolation, Filter> = {
+  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - x) },
+  // Keys 1981 with a = -0.5
+  bicubic: {
+    support: 2,
+    weight: (x) => {
+      if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+      return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+    },
+  },
+};
+
+function windows(
+  sourceLength: number,
+  targetLength: number,
+  start: number,
+  count: number,
+  { support: halfWidth, weight }: Filter,
+): Window[] {
   const scale = sourceLength / targetLength;
-  const support = Math.max(scale, 1);
+  const filterScale = Math.max(scale, 1);
+  const support = halfWidth * filterScale;
+  // A product with the inverse, as Pillow has it: a quotient rounds differently.
+  const inverseScale = 1 / filterScale;
   return Array.from({ length: count }, (_, i) => {
     const centre = (start + i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - support + 0.5));
     const end = Math.min(sourceLength, Math.trunc(centre + support + 0.5));
     const shares = Array.from({ length: end - first }, (_, j) =>
-      Math.max(0, 1 - Math.abs((first + j - centre + 0.5) / support)),
+      weight(Math.abs((first + j - centre + 0.5) * inverseScale)),
     );
     const sum = shares.reduce((total, share) => total + share, 0);
-    return { first, weights: Int32Array.from(shares, (share) => 0.5 + (share / sum) * (1 << precisionBits)) };
+    return { first, weights: Int32Array.from(shares, (share) => roundHalfAway((share / sum) * (1 << precisionBits))) };
   });
 }
+
+const roundHalfAway = (value: number) => Math.trunc(value < 0 ? value - 0.5 : value + 0.5);
