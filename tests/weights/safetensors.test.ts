@@ -61,6 +61,7 @@ describe('readSafetensors', () => {
   };
   const entry = (change: object) => ({ x: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...change } });
   const eight = Buffer.alloc(8);
+  const f32 = (begin: number) => ({ dtype: 'F32', shape: [1], data_offsets: [begin, begin + 4] });
   const cases: [string, Buffer, RegExp][] = [
     ['an empty file', Buffer.alloc(0), /a file of 0 bytes/],
     ['a file of 7 bytes', Buffer.alloc(7), /a file of 7 bytes/],
@@ -73,7 +74,42 @@ describe('readSafetensors', () => {
     ['offsets that do not fit the shape', encode(entry({ data_offsets: [0, 4] }), eight), /x \[2\] at bytes 0 to 4/],
     ['offsets in reverse', encode(entry({ data_offsets: [8, 0] }), eight), /x \[2\] at bytes 8 to 0/],
     ['an absurd size', encode(entry({ shape: [2 ** 40, 2 ** 40] }), eight), /x \[/],
-    ['a type that is not read', encode(entry({ dtype: 'BF16' }), eight), /expected F32, found BF16 \(x\)/],
+    [
+      'a type that is not read',
+      encode(entry({ dtype: 'F8_E4M3', shape: [8] }), eight),
+      /numbers of type F8_E4M3 \(x\)/,
+    ],
+    ['a type by the name of a method', encode(entry({ dtype: 'toString', shape: [8] }), eight), /type toString \(x\)/],
+    ['a hole before a tensor', encode(entry({ data_offsets: [4, 12] }), Buffer.alloc(12)), /a hole from byte 0 to 4/],
+    ['a hole between tensors', encode({ x: f32(0), y: f32(8) }, Buffer.alloc(12)), /a hole from byte 4 to 8/],
+    [
+      'overlapping tensors',
+      encode({ x: f32(0), y: f32(2) }, Buffer.alloc(6)),
+      /y over the tensor before it, from byte 2/,
+    ],
+    ['two tensors in one place', encode({ x: f32(0), y: f32(0) }, Buffer.alloc(4)), /y over the tensor before it/],
+    ['bytes after the last tensor', encode({ x: f32(0) }, eight), /4 bytes after its last tensor/],
+    ['data without tensors', encode({}, eight), /8 bytes after its last tensor/],
+    [
+      'a name that is there twice',
+      encode(`{"a": {}, "x": ${JSON.stringify(f32(0))}, "\\u0078" : ${JSON.stringify(f32(0))}}`, Buffer.alloc(4)),
+      /x twice/,
+    ],
+    ['metadata that is a list', encode({ __metadata__: [] }), /metadata that is no JSON object/],
+    ['metadata that is nested', encode({ __metadata__: { a: [[]] } }), /metadata a that is no text/],
+    [
+      'a header deep enough to overflow a stack',
+      encode(`{"__metadata__": {"a": ${'['.repeat(1e6)}${']'.repeat(1e6)}}}`),
+      /metadata a that is no text|no JSON/,
+    ],
+    ['a tensor called __metadata__ twice', encode('{"__metadata__":{},"__metadata__":{}}'), /__metadata__ twice/],
+    ['a fractional size', encode(entry({ shape: [1.5] }), eight), /no type, shape and place for x/],
+    [
+      'a size that no number holds',
+      encode('{"x":{"dtype":"F32","shape":[1e999],"data_offsets":[0,8]}}', eight),
+      /for x/,
+    ],
+    ['a control character', encode({ 'x\u001b[2J': {} }), /for x\ufffd\[2J/],
   ];
   for (const [what, bytes, message] of cases) {
     it(`refuses ${what}`, async () => {
@@ -100,5 +136,37 @@ describe('readSafetensors', () => {
     };
     await writeFile(path, encode(header, Buffer.from('00000000000000000000803f', 'hex')));
     assert.deepEqual([...(await readSafetensors(path)).weights], [['x', { shape: [1], data: Float32Array.of(1) }]]);
+  });
+
+  const types: [string, string, number[]][] = [
+    ['F64', '000000000000e03f00000000000004c0', [0.5, -2.5]],
+    ['F16', '0038003c00c0ff7b010000800002', [0.5, 1, -2, 65504, 2 ** -24, -0, 2 ** -15]],
+    ['F16', '007c00fc007e', [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]],
+    ['BF16', '003f80bf4940', [0.5, -1, 3.140625]],
+    ['I64', 'fdffffffffffffff0000000001000000', [-3, 2 ** 32]],
+    ['I32', 'fdffffff00000100', [-3, 65536]],
+    ['I16', 'fdff0001', [-3, 256]],
+    ['I8', 'fd7f', [-3, 127]],
+    ['U8', 'fd7f', [253, 127]],
+    ['BOOL', '0100', [1, 0]],
+  ];
+  for (const [dtype, hex, values] of types) {
+    it(`reads ${dtype} as float32 (${values.join(', ')})`, async () => {
+      const path = join(folder, 'type.safetensors');
+      const data = Buffer.from(hex, 'hex');
+      await writeFile(path, encode({ x: { dtype, shape: [values.length], data_offsets: [0, data.length] } }, data));
+      const { weights } = await readSafetensors(path);
+      assert.deepEqual([...weights], [['x', { shape: [values.length], data: Float32Array.from(values) }]]);
+    });
+  }
+
+  it('takes names that JavaScript has a meaning for as names', async () => {
+    const path = join(folder, 'names.safetensors');
+    const json = `{"__metadata__": {"__proto__": "text"}, "__proto__": ${JSON.stringify(f32(0))}}`;
+    await writeFile(path, encode(json, Buffer.alloc(4)));
+    const { weights, metadata } = await readSafetensors(path);
+    assert.deepEqual([...weights.keys()], ['__proto__']);
+    assert.deepEqual(Object.entries(metadata), [['__proto__', 'text']]);
+    assert.equal(Object.getPrototypeOf({}), Object.prototype);
   });
 });

@@ -97,3 +97,26 @@ test('long lists are cut after five names', () => {
     /7 unexpected \(extra0, extra1, extra2, extra3, extra4, \.\.\.\)/,
   );
 });
+
+test('auxiliary heads are passed over, but not where the network has them', () => {
+  const found = weights({ 'aux1.fc1.weight': [1], 'aux2.conv.bn.bias': [2], 'AuxLogits.fc.weight': [3] });
+  assert.deepEqual(
+    [...fitWeights(expected, found, options).weights.keys()],
+    expected.map(({ name }) => name),
+  );
+  const withAuxiliary = [...expected, { name: 'aux1.fc1.weight', shape: [1] }];
+  assert.ok(fitWeights(withAuxiliary, found, options).weights.has('aux1.fc1.weight'));
+  assert.throws(() => fitWeights(expected, weights({ auxiliary: [1] }), options), /1 unexpected \(auxiliary\)/);
+});
+
+test('a name out of a file is shortened and freed of control characters', () => {
+  const name = `\u001b[2J${'x'.repeat(1000)}`;
+  assert.throws(
+    () => fitWeights(expected, weights({ [name]: [1] }), options),
+    (error: Error) => {
+      assert.match(error.message, /1 unexpected \(\ufffd\[2Jx+\.\.\.\)/);
+      assert.ok(error.message.length < 400);
+      return true;
+    },
+  );
+});
