@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // The program's entry, and the only place that prints an error and sets the exit code.
 import type { Command } from './commands/command.js';
+import { doctorCommand } from './commands/doctor.js';
+import { modelsCommand } from './commands/models.js';
 import { trainCommand } from './commands/train.js';
 import { exitCode, UserError } from './errors.js';
 import { readCommandLine } from './options/command-line.js';
@@ -8,15 +10,7 @@ import { findOption, type GivenOptions, readOptions } from './options/given.js';
 import { version } from './version.js';
 
 /** All commands; the first is the one that runs when none is named. */
-const commands: readonly Command[] = [
-  trainCommand,
-  {
-    name: 'doctor',
-    summary: 'Show versions, the device, GPU libraries found and missing, threads, and where everything lies',
-    options: {},
-    run: async () => (await import('./commands/doctor.js')).runDoctor(),
-  },
-];
+const commands: readonly Command[] = [trainCommand, modelsCommand, doctorCommand];
 
 async function main(args: readonly string[]): Promise<number> {
   const columns = Math.min(process.stdout.columns ?? 80, 120);

@@ -25,7 +25,8 @@ test('--help lists every option with type, default and meaning, within the width
     assert.ok(words.includes(`[default: ${defaultText}]`), `default of ${name}`);
   }
   for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line);
-  for (const command of ['deep-cnn train', 'deep-cnn doctor']) assert.ok(stdout.includes(command), command);
+  for (const command of ['deep-cnn train', 'deep-cnn models', 'deep-cnn doctor'])
+    assert.ok(stdout.includes(command), command);
 });
 
 test('a command has help of its own', () => {
@@ -69,7 +70,7 @@ test('mistakes end in one line and code 2, and create nothing', () => {
 });
 
 test('a misspelt model gets a suggestion, W&B a plain word', () => {
-  assert.match(run('--model=resnet110').stderr, /Bad value for model: expected one of .*Did you mean resnet101\?/);
+  assert.match(run('--model=resnet110').stderr, /Bad value for model: expected one of .*Did you mean resnet101, /);
   assert.match(run('--wandb=True').stderr, /W&B logging is not part of this version yet/);
 });
 

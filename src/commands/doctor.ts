@@ -1,12 +1,21 @@
 // `deep-cnn doctor`: prints what training finds on this machine, and what is missing with its remedy.
 
-import { type Facts, gatherFacts } from '../tensorflow/doctor.js';
+import type { Facts } from '../tensorflow/doctor.js';
 import { formatBytes } from '../tensorflow/sizes.js';
+import type { Command } from './command.js';
 
 type Row = [name: string, value: string];
 
+export const doctorCommand: Command<Record<never, never>> = {
+  name: 'doctor',
+  summary: 'Show versions, the device, GPU libraries found and missing, threads, and where everything lies',
+  options: {},
+  run: runDoctor,
+};
+
 /** Prints the report. Returns 0 when training can run as it should, else 1. */
-export async function runDoctor(): Promise<number> {
+async function runDoctor(): Promise<number> {
+  const { gatherFacts } = await import('../tensorflow/doctor.js');
   const facts = await gatherFacts();
   const problems = findProblems(facts);
   process.stdout.write(formatReport(facts, problems));

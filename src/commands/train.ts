@@ -1,7 +1,6 @@
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
-import { quoted } from '../options/given.js';
-import { nearest } from '../options/nearest.js';
+import { checkModelName } from '../options/model-name.js';
 import { completeConfig, type TrainConfig, trainOptions } from '../options.js';
 import type { Report } from '../reporting/events.js';
 import type { Command } from './command.js';
@@ -32,7 +31,7 @@ export const trainCommand: Command<typeof trainOptions> = {
 export async function runTraining(values: TrainConfig, { modelNames, loadTrainer }: TrainParts): Promise<number> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
-  checkModel(values.model, await modelNames());
+  checkModelName(values.model, await modelNames());
   if (values.wandb) {
     throw new UserError('W&B logging is not part of this version yet', {
       mend: 'Run with --wandb=False and compare runs by the files in outputs/results',
@@ -51,14 +50,4 @@ export async function runTraining(values: TrainConfig, { modelNames, loadTrainer
     await reporters.close();
   }
   return exitCode.ok;
-}
-
-function checkModel(model: string, names: readonly string[]): void {
-  if (names.includes(model)) return;
-  const suggestion = nearest(model, names);
-  throw new UserError('Bad value for model', {
-    expected: `one of ${names.join(', ')}`,
-    found: quoted(model),
-    ...(suggestion && { mend: `Did you mean ${suggestion}? Otherwise choose from the list` }),
-  });
 }

@@ -3,17 +3,23 @@
  * dashes and underscores don't count; a candidate that continues the word is near whatever its length.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  return nearestFew(word, candidates, 1)[0];
+}
+
+/** As `nearest`: up to `limit` candidates, the nearest first, and of those as near as each other the earlier first. */
+export function nearestFew(word: string, candidates: Iterable<string>, limit: number): string[] {
   const wanted = plain(word);
-  if (wanted === '') return undefined;
-  let best: { candidate: string; distance: number } | undefined;
+  if (wanted === '') return [];
+  const near: { candidate: string; distance: number }[] = [];
   for (const candidate of candidates) {
     const name = plain(candidate);
     const isBeginning = wanted.length >= 2 && name.startsWith(wanted);
-    const distance = isBeginning ? 1 : editDistance(wanted, name);
-    const limit = Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3));
-    if (distance <= limit && (best === undefined || distance < best.distance)) best = { candidate, distance };
+    const distance = wanted === name ? 0 : isBeginning ? 1 : editDistance(wanted, name);
+    const farthest = Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3));
+    if (distance <= farthest) near.push({ candidate, distance });
   }
-  return best?.candidate;
+  near.sort((a, b) => a.distance - b.distance);
+  return near.slice(0, limit).map(({ candidate }) => candidate);
 }
 
 function plain(word: string): string {
