@@ -88,8 +88,8 @@ export const trainOptions = {
   }),
   pre: choice({
     group: model,
-    help: 'Preprocessing; resnet is resize to 256, centre crop to 224, ImageNet normalisation',
-    choices: ['resnet'],
+    help: "Preprocessing; resnet is resize to 256, centre crop to 224, ImageNet normalisation; inception has mean and std 0.5, none has none; auto is the model's own",
+    choices: ['auto', 'resnet', 'inception', 'none'],
     default: 'resnet',
   }),
 

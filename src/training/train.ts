@@ -3,7 +3,6 @@
 import { type Dataset, openDataset } from '../data/dataset.js';
 import type { ImageList } from '../data/image-list.js';
 import { createLoader, type Loader } from '../data/loader.js';
-import { preprocessings } from '../data/preprocessing.js';
 import { epochOrder } from '../data/random.js';
 import type { Model } from '../models/model.js';
 import { findModel } from '../models/registry.js';
@@ -14,6 +13,7 @@ import { openRuntime } from '../tensorflow/runtime.js';
 import { evaluateAll, trainEpoch } from './epoch.js';
 import { requireWeightsSource, setInitialWeights } from './initial-weights.js';
 import { saveModel } from './model-file.js';
+import { preprocessingFor } from './preprocessing-choice.js';
 import { learningRateAt } from './schedule.js';
 import { compileSteps, type Steps } from './steps.js';
 
@@ -25,7 +25,7 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
   report({ kind: 'run', parameters: config });
   requireWeightsSource(config);
   const model = requireModel(config.model);
-  const preprocessing = preprocessings[config.pre];
+  const preprocessing = preprocessingFor(config.pre, config.model);
   const dataset = await openDataset(config.data_dir, { valSplit: config.val_split });
   const runtime = await openRuntime(config.device);
   report({ kind: 'device', device: runtime.device });
