@@ -36,7 +36,7 @@ export function prepareCache(): string {
 }
 
 /** Like a recursive mkdir, which never returns where a folder can't be made at all (in /proc). */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   try {
