@@ -9,6 +9,7 @@ import { matMul, mul } from '../graph/ops/math.js';
 import { batchNormInference, batchNormTraining, layerNorm } from '../graph/ops/norm.js';
 import { intConstant } from '../graph/ops/source.js';
 import { dimension, knownDimension } from '../graph/types.js';
+import type { Frozen } from './freezing.js';
 import type { Initializer, Layout, Parameter, ParameterStore } from './parameters.js';
 import type { StepRandom } from './step-random.js';
 import { type Pair, pairOf, placeWindow } from './window.js';
@@ -29,7 +30,9 @@ export interface BuildContext {
   readonly training: boolean;
   /** Where dropout and stochastic depth draw from; without it nothing is dropped. */
   readonly random?: StepRandom | undefined;
-  /** Each trainable parameter that the network reads, and the tensor that it reads. */
+  /** What behaves as in evaluation though the rest is trained. */
+  readonly frozen?: Frozen | undefined;
+  /** Each parameter to be trained that the network reads, and the tensor that it reads. */
   readonly reads: Map<Parameter, Tensor>;
   /** Updates of running statistics, to be run with each training step. */
   readonly updates: Node[];
@@ -114,7 +117,8 @@ export class Module {
       const runningMean = meanParameter.variable.read();
       const runningVariance = varianceParameter.variable.read();
       const inputs = { x, scale, offset, runningMean, runningVariance };
-      if (!this.context.training) return batchNormInference(inputs, { epsilon });
+      const isFixed = !this.context.training || this.context.frozen?.parameter(meanParameter.name);
+      if (isFixed) return batchNormInference(inputs, { epsilon });
       const moved = batchNormTraining(inputs, { epsilon, momentum });
       this.context.updates.push(meanParameter.variable.assign(moved.runningMean));
       this.context.updates.push(varianceParameter.variable.assign(moved.runningVariance));
@@ -152,15 +156,15 @@ export class Module {
 
   /** torch.nn.Dropout: in training each number is zero with probability `rate`. */
   dropout(x: Tensor, rate: number): Tensor {
-    const { random, training } = this.context;
-    if (!random || !training || rate === 0) return x;
+    const random = this.drawingFrom(rate);
+    if (!random) return x;
     return this.within('dropout', () => mul(x, random.mask(rate, shapeOf(x), x.shape, x.dtype)));
   }
 
   /** Huang et al. 2016 (arXiv:1603.09382): in training each image's `x`, a residual branch, is zero with probability `rate`. */
   stochasticDepth(x: Tensor, rate: number): Tensor {
-    const { random, training } = this.context;
-    if (!random || !training || rate === 0) return x;
+    const random = this.drawingFrom(rate);
+    if (!random) return x;
     return this.within('stochastic_depth', () => {
       const images = dimension(x.shape, 0);
       const [first, one] = [intConstant(x.graph, [0]), intConstant(x.graph, [1])];
@@ -169,11 +173,17 @@ export class Module {
     });
   }
 
+  private drawingFrom(rate: number): StepRandom | undefined {
+    const { random, training, frozen } = this.context;
+    const draws = training && rate > 0 && !frozen?.module(this.path);
+    return draws ? random : undefined;
+  }
+
   private read(name: string, shape: readonly number[], initializer: Initializer, layout: Layout = 'plain'): Tensor {
     const spec = { name: this.qualify(name), shape, layout, trainable: true, initializer };
     const parameter = this.context.parameters.get(spec);
     const value = parameter.variable.read();
-    this.context.reads.set(parameter, value);
+    if (!this.context.frozen?.parameter(parameter.name)) this.context.reads.set(parameter, value);
     return value;
   }
 

@@ -1,25 +1,30 @@
 // Optimizers as part of the graph: their state, one update a parameter, and the few numbers that are fed at each step.
+// Parameters belong to groups, each with a learning rate and a count of steps of its own.
 
 import type { Graph, Node, Tensor } from '../graph/graph.js';
+import { add, mul } from '../graph/ops/math.js';
 import { floatConstant, placeholder } from '../graph/ops/source.js';
 import { Variable } from '../graph/ops/state.js';
 import { float32, type HostTensor } from '../graph/session.js';
 import type { Parameter } from '../models/parameters.js';
 
 export type OptimizerOptions =
-  /** Kingma and Ba 2015 (arXiv:1412.6980), numerically as torch.optim.Adam. */
-  | { kind: 'adam'; beta1?: number; beta2?: number; epsilon?: number }
-  /** As torch.optim.SGD. */
-  | { kind: 'sgd'; momentum?: number };
+  /**
+   * Kingma and Ba 2015 (arXiv:1412.6980), numerically as torch.optim.Adam; with weight decay as torch.optim.AdamW,
+   * Loshchilov and Hutter 2019 (arXiv:1711.05101).
+   */
+  | { kind: 'adam'; beta1?: number; beta2?: number; epsilon?: number; weightDecay?: number }
+  /** As torch.optim.SGD, weight decay included. */
+  | { kind: 'sgd'; momentum?: number; weightDecay?: number };
 
-export interface Optimizer {
-  /** What must be fed at each step. */
-  readonly inputs: Readonly<Record<string, Tensor>>;
-  /** The state it keeps beside each parameter, zero at first: which parameter, which slot, and where. */
-  readonly slots: readonly OptimizerSlot[];
-  update(parameter: Parameter, gradient: Tensor): Node;
-  /** The values to feed; `step` counts from 1. */
-  feeds(step: number, learningRate: number): Record<string, HostTensor>;
+/** `head`: the last layer. `backbone`: the rest. `late`: what is trained only after a while. */
+export type Group = 'head' | 'backbone' | 'late';
+
+/** Where a group stands. */
+export interface GroupState {
+  learningRate: number;
+  /** Steps that the group has taken, this one included. */
+  step: number;
 }
 
 export interface OptimizerSlot {
@@ -27,68 +32,104 @@ export interface OptimizerSlot {
   /** PyTorch's name, as `exp_avg`. */
   name: string;
   variable: Variable;
+  group: Group;
+}
+
+export interface Optimizer {
+  /** The state it keeps beside each parameter that it has updates for, zero at first. */
+  readonly slots: readonly OptimizerSlot[];
+  /** One update. `value` is what the parameter was when the gradient was computed. */
+  update(parameter: Parameter, change: { gradient: Tensor; value: Tensor; group: Group }): Node[];
+  /** What must be fed where updates of these groups run. */
+  inputs(groups: ReadonlySet<Group>): Record<string, Tensor>;
+  /** The values to feed. */
+  feeds(groups: ReadonlyMap<Group, GroupState>): Record<string, HostTensor>;
 }
 
 export function createOptimizer(graph: Graph, options: OptimizerOptions): Optimizer {
   return options.kind === 'adam' ? adam(graph, options) : sgd(graph, options);
 }
 
-function adam(
-  graph: Graph,
-  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: { beta1?: number; beta2?: number; epsilon?: number },
-): Optimizer {
-  const scalar = (name: string) => placeholder(graph, name, 'float32', []);
-  const inputs = {
-    learning_rate: scalar('learning_rate'),
-    beta1_power: scalar('beta1_power'),
-    beta2_power: scalar('beta2_power'),
-    epsilon: scalar('epsilon'),
-  };
+function adam(graph: Graph, options: Extract<OptimizerOptions, { kind: 'adam' }>): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
   const constants = { beta1: floatConstant(graph, beta1), beta2: floatConstant(graph, beta2) };
-  const { slots, add } = slotList(graph);
+  const { slots, slot } = slotList(graph);
+  const scalars = scalarTable(graph, {
+    learning_rate: ({ learningRate }) => learningRate,
+    beta1_power: ({ step }) => beta1 ** step,
+    beta2_power: ({ step }) => beta2 ** step,
+    // PyTorch adds epsilon after correcting the second moment's bias, TensorFlow before it.
+    epsilon: ({ step }) => epsilon * Math.sqrt(1 - beta2 ** step),
+  });
   return {
-    inputs,
+    ...scalars,
     slots,
-    update: (parameter, gradient) => {
-      const moments = { first: add(parameter, 'exp_avg'), second: add(parameter, 'exp_avg_sq') };
-      return parameter.variable.applyAdam(gradient, moments, {
-        ...constants,
-        beta1Power: inputs.beta1_power,
-        beta2Power: inputs.beta2_power,
-        rate: inputs.learning_rate,
-        epsilon: inputs.epsilon,
-      });
+    update(parameter, { gradient, value, group }) {
+      const { learning_rate: rate, beta1_power: beta1Power, beta2_power: beta2Power, epsilon: fed } = scalars.of(group);
+      const moments = { first: slot(parameter, 'exp_avg', group), second: slot(parameter, 'exp_avg_sq', group) };
+      const update = { ...constants, beta1Power, beta2Power, rate, epsilon: fed };
+      const step = parameter.variable.applyAdam(gradient, moments, update);
+      if (weightDecay === 0) return [step];
+      // Adam's step does not depend on the weight, so that the two may be subtracted one after the other.
+      const decay = mul(value, mul(rate, floatConstant(graph, weightDecay)));
+      return [graph.after([step], () => parameter.variable.subtract(decay))];
     },
-    feeds: (step, learningRate) => ({
-      learning_rate: float32(learningRate),
-      beta1_power: float32(beta1 ** step),
-      beta2_power: float32(beta2 ** step),
-      // PyTorch adds epsilon after correcting the second moment's bias, TensorFlow before it.
-      epsilon: float32(epsilon * Math.sqrt(1 - beta2 ** step)),
-    }),
   };
 }
 
-function sgd(graph: Graph, { momentum = 0.9 }: { momentum?: number }): Optimizer {
-  const inputs = { learning_rate: placeholder(graph, 'learning_rate', 'float32', []) };
-  const scalars = { rate: inputs.learning_rate, momentum: floatConstant(graph, momentum) };
-  const { slots, add } = slotList(graph);
+function sgd(graph: Graph, options: Extract<OptimizerOptions, { kind: 'sgd' }>): Optimizer {
+  const { momentum = 0.9, weightDecay = 0 } = options;
+  const factor = floatConstant(graph, momentum);
+  const { slots, slot } = slotList(graph);
+  const scalars = scalarTable(graph, { learning_rate: ({ learningRate }) => learningRate });
   return {
-    inputs,
+    ...scalars,
     slots,
-    update: (parameter, gradient) =>
-      parameter.variable.applyMomentum(gradient, add(parameter, 'momentum_buffer'), scalars),
-    feeds: (_, learningRate) => ({ learning_rate: float32(learningRate) }),
+    update(parameter, { gradient, value, group }) {
+      const { learning_rate: rate } = scalars.of(group);
+      const decayed = weightDecay === 0 ? gradient : add(gradient, mul(value, floatConstant(graph, weightDecay)));
+      const accumulator = slot(parameter, 'momentum_buffer', group);
+      return [parameter.variable.applyMomentum(decayed, accumulator, { rate, momentum: factor })];
+    },
   };
 }
 
+/** The scalars that are fed for each group, made when a group is first used. */
+function scalarTable<K extends string>(graph: Graph, values: Record<K, (state: GroupState) => number>) {
+  const names = Object.keys(values) as K[];
+  const made = new Map<Group, Record<K, Tensor>>();
+  const of = (group: Group): Record<K, Tensor> => {
+    const known = made.get(group);
+    if (known) return known;
+    const scalars = names.map((name) => [name, placeholder(graph, `${group}/${name}`, 'float32', [])]);
+    const fresh = Object.fromEntries(scalars) as Record<K, Tensor>;
+    made.set(group, fresh);
+    return fresh;
+  };
+  return {
+    of,
+    inputs: (groups: ReadonlySet<Group>): Record<string, Tensor> =>
+      Object.fromEntries(
+        [...groups].flatMap((group) => names.map((name) => [`${group}_${name}`, of(group)[name]] as const)),
+      ),
+    feeds: (groups: ReadonlyMap<Group, GroupState>): Record<string, HostTensor> =>
+      Object.fromEntries(
+        [...groups].flatMap(([group, state]) =>
+          names.map((name) => [`${group}_${name}`, float32(values[name](state))] as const),
+        ),
+      ),
+  };
+}
+
+/** A parameter's slots are the same in every step that updates it. */
 function slotList(graph: Graph) {
   const slots: OptimizerSlot[] = [];
-  const add = (parameter: Parameter, name: string): Variable => {
-    const { variable: weights } = parameter;
-    const variable = new Variable(graph, `${parameter.name}/${name}`, 'float32', weights.shape);
-    slots.push({ parameter, name, variable });
+  const slot = (parameter: Parameter, name: string, group: Group): Variable => {
+    const known = slots.find((made) => made.parameter === parameter && made.name === name);
+    if (known) return known.variable;
+    const variable = new Variable(graph, `${parameter.name}/${name}`, 'float32', parameter.variable.shape);
+    slots.push({ parameter, name, variable, group });
     return variable;
   };
-  return { slots, add };
+  return { slots, slot };
 }

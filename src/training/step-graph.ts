@@ -8,14 +8,17 @@ import { mean, sum } from '../graph/ops/math.js';
 import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
 import type { FloatType } from '../graph/types.js';
+import { type Frozen, freezingOf } from '../models/freezing.js';
 import type { Model } from '../models/model.js';
 import { type BuildContext, Module } from '../models/module.js';
 import { filled, type Parameter, ParameterStore } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
 import { type GraphInput, graphInput, type InputImages } from './input.js';
-import { createOptimizer, type Optimizer, type OptimizerOptions } from './optimizer.js';
+import { type LossOptions, trainingLoss } from './loss.js';
+import { mixImages, mixInputs } from './mixing.js';
+import { createOptimizer, type Group, type Optimizer, type OptimizerOptions } from './optimizer.js';
 
-export interface StepGraphOptions {
+export interface StepGraphOptions extends LossOptions {
   model: Model;
   classes: number;
   input: InputImages;
@@ -24,87 +27,147 @@ export interface StepGraphOptions {
   precision?: FloatType;
   /** Whether dropout and stochastic depth drop anything in training; they do by default. */
   dropout?: boolean;
+  /** What stays as it is: none, backbone, or a module up to which all does. */
+  freeze?: string;
+  /** Whether the rest is to be opened later, by `unfreeze`. */
+  unfreezeLater?: boolean;
+  /** Whether training steps mix images (the `mix_` inputs). */
+  mixing?: boolean;
 }
 
 /**
  * - `init`: each parameter under its name and in torchvision's shape; `init_random`: draws them instead (seed int32 [2]).
  *   Both set the optimizer's state to zero.
- * - `train_step`: one update (`random_seed` int32 [2] where dropout draws: the run's seed and the step's number); `eval_step`: the same outputs, nothing changed, and the logits.
+ * - `train_step`: one update (`random_seed` int32 [2] where dropout draws: the run's seed and the step's number).
+ *   `unfreeze`, once, before the first `late_step`, which trains what was frozen, too.
+ * - `eval_step`: the same outputs, nothing changed, and the logits.
  * - `read_weights`: what `init` takes. `gradients`: of one training batch, nothing updated.
  */
-export type StepName = 'init' | 'init_random' | 'train_step' | 'eval_step' | 'read_weights' | 'gradients';
+export type StepName =
+  | 'init'
+  | 'init_random'
+  | 'train_step'
+  | 'unfreeze'
+  | 'late_step'
+  | 'eval_step'
+  | 'read_weights'
+  | 'gradients';
 
 export interface StepGraph {
   graph: Graph;
   signatures: Record<StepName, Signature>;
   parameters: readonly Parameter[];
+  /** Those that `train_step` trains. */
+  trained: readonly Parameter[];
   optimizer: Optimizer;
-  /** Whether training draws random numbers, and so `train_step` and `gradients` need `random_seed`. */
+  /** The optimizer's groups, in each kind of step. */
+  groups: Record<'train_step' | 'late_step', ReadonlySet<Group>>;
+  /** Whether training draws random numbers, and so its steps and `gradients` need `random_seed`. */
   random: boolean;
 }
 
+/** Throws a `UserError` where `freeze` does not fit the model. */
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const graph = new Graph();
   const input = graphInput(graph, options.input);
   const parameters = new ParameterStore(graph);
   const optimizer = createOptimizer(graph, options.optimizer);
-
-  const training = graph.scope('train', () => {
-    const random = options.dropout === false ? undefined : new StepRandom(graph);
-    const { logits, context } = forward(options, parameters, input, { training: true, random });
-    const measured = measure(logits, input.labels, options.classes);
-    const read = [...context.reads];
-    const found = gradients(
-      measured.loss,
-      read.map(([, tensor]) => tensor),
-    );
-    const updates = read.map(([parameter], index) => optimizer.update(parameter, defined(found[index])));
-    const byName = read.map(
-      ([parameter], index) => [parameter.name, parameter.leaveGraph(defined(found[index]))] as const,
-    );
-    return {
-      outputs: after(graph, [...context.updates, ...updates], measured),
-      gradients: Object.fromEntries(byName),
-      seed: random?.input,
-    };
-  });
   const evaluation = graph.scope('eval', () => {
-    const { logits } = forward(options, parameters, input, { training: false });
-    return { ...measure(logits, input.labels, options.classes), logits };
+    const { logits } = forward(options, parameters, input.images, { training: false });
+    const loss = mean(crossEntropy(logits, input.labels));
+    return { loss, ...countCorrect(logits, input.labels, options.classes), logits };
   });
+
+  const { freeze = 'none', model } = options;
+  const named = parameters.all.map(({ name, spec }) => ({ name, trainable: spec.trainable }));
+  const frozen = freezingOf(freeze, named, model.head);
+  const groupOf = (name: string): Group => {
+    if (name.startsWith(`${model.head}.`)) return 'head';
+    return frozen?.parameter(name) ? 'late' : 'backbone';
+  };
+  const build = (scope: string, still: Frozen | undefined) =>
+    graph.scope(scope, () => trainingStep(options, { graph, input, parameters, optimizer, frozen: still, groupOf }));
+  const training = build('train', frozen);
+  const late = frozen && options.unfreezeLater ? build('late', undefined) : training;
 
   const fed = { pixels: input.pixels, labels: input.labels };
-  const trained = training.seed ? { ...fed, random_seed: training.seed } : fed;
   return {
     graph,
     parameters: parameters.all,
+    trained: training.trained,
     optimizer,
-    random: training.seed !== undefined,
+    groups: { train_step: training.groups, late_step: late.groups },
+    random: 'random_seed' in training.inputs || 'random_seed' in late.inputs,
     signatures: {
       ...initSignatures(graph, parameters.all, optimizer),
-      train_step: { inputs: { ...trained, ...optimizer.inputs }, outputs: training.outputs },
+      train_step: { inputs: { ...training.inputs, ...optimizer.inputs(training.groups) }, outputs: training.outputs },
+      late_step: { inputs: { ...late.inputs, ...optimizer.inputs(late.groups) }, outputs: late.outputs },
       eval_step: { inputs: fed, outputs: evaluation },
       read_weights: { inputs: {}, outputs: readParameters(graph, parameters.all) },
-      gradients: { inputs: trained, outputs: training.gradients },
+      gradients: { inputs: training.inputs, outputs: training.gradients },
     },
+  };
+}
+
+interface StepParts {
+  graph: Graph;
+  input: GraphInput;
+  parameters: ParameterStore;
+  optimizer: Optimizer;
+  frozen: Frozen | undefined;
+  groupOf: (name: string) => Group;
+}
+
+function trainingStep(options: StepGraphOptions, parts: StepParts) {
+  const { graph, input, parameters, optimizer, frozen, groupOf } = parts;
+  const random = options.dropout === false ? undefined : new StepRandom(graph);
+  const mixing = options.mixing ? mixInputs(graph) : undefined;
+  const images = mixing ? mixImages(input.images, mixing) : input.images;
+  const { logits, context } = forward(options, parameters, images, { training: true, random, frozen });
+  const labelShare = mixing?.mix_label_share;
+  const loss = trainingLoss(logits, input.labels, options.classes, { ...options, labelShare });
+
+  const read = [...context.reads];
+  const found = gradients(
+    loss,
+    read.map(([, tensor]) => tensor),
+  );
+  const changes = read.map(([parameter, value], index) => {
+    return { parameter, value, gradient: defined(found[index]), group: groupOf(parameter.name) };
+  });
+  const updates = changes.flatMap(({ parameter, ...change }) => optimizer.update(parameter, change));
+  const measured = { loss, ...countCorrect(logits, input.labels, options.classes) };
+  return {
+    inputs: {
+      pixels: input.pixels,
+      labels: input.labels,
+      ...mixing,
+      ...(random?.input && { random_seed: random.input }),
+    },
+    outputs: after(graph, [...context.updates, ...updates], measured),
+    gradients: Object.fromEntries(
+      changes.map(({ parameter, gradient }) => [parameter.name, parameter.leaveGraph(gradient)]),
+    ),
+    trained: changes.map(({ parameter }) => parameter),
+    groups: new Set(changes.map(({ group }) => group)),
   };
 }
 
 function forward(
   { model, classes, precision = 'float32' }: StepGraphOptions,
   parameters: ParameterStore,
-  { images }: GraphInput,
-  mode: Pick<BuildContext, 'training' | 'random'>,
+  images: Tensor,
+  mode: Pick<BuildContext, 'training' | 'random' | 'frozen'>,
 ): { logits: Tensor; context: BuildContext } {
   const context: BuildContext = { parameters, ...mode, reads: new Map(), updates: [] };
   const logits = model.build(new Module(context), cast(images, precision), classes);
   return { logits: cast(logits, 'float32'), context };
 }
 
-/** loss: mean over the batch. correct_at_k: how many labels are among their row's k highest scores. */
-function measure(logits: Tensor, labels: Tensor, classes: number) {
+/** correct_at_k: how many labels are among their row's k highest scores. */
+function countCorrect(logits: Tensor, labels: Tensor, classes: number) {
   const correct = (k: number) => sum(cast(inTopK(logits, labels, Math.min(k, classes)), 'int32'));
-  return { loss: mean(crossEntropy(logits, labels)), correct_at_1: correct(1), correct_at_5: correct(5) };
+  return { correct_at_1: correct(1), correct_at_5: correct(5) };
 }
 
 /** The same outputs, which appear only once `nodes` have run. */
@@ -116,10 +179,15 @@ function after<K extends string>(graph: Graph, nodes: readonly Node[], outputs: 
 }
 
 function initSignatures(graph: Graph, parameters: readonly Parameter[], optimizer: Optimizer) {
-  const resetSlots = () => optimizer.slots.map(({ variable }) => variable.assign(filled(graph, 0, variable.shape)));
+  const resetSlots = (isLate: boolean) =>
+    optimizer.slots
+      .filter(({ group }) => (group === 'late') === isLate)
+      .map(({ variable }) => variable.assign(filled(graph, 0, variable.shape)));
+  const doneAfter = (nodes: readonly Node[]) => ({
+    done: graph.after(nodes, () => identity(floatConstant(graph, 1), 'done')),
+  });
   const signature = (inputs: Record<string, Tensor>, assign: () => readonly Node[]): Signature => {
-    const done = graph.after([...assign(), ...resetSlots()], () => identity(floatConstant(graph, 1), 'done'));
-    return { inputs, outputs: { done } };
+    return { inputs, outputs: doneAfter([...assign(), ...resetSlots(false)]) };
   };
 
   const placeholders = graph.scope('init', () =>
@@ -138,7 +206,9 @@ function initSignatures(graph: Graph, parameters: readonly Parameter[], optimize
       parameters.map((parameter, index) => parameter.variable.assign(parameter.draw(seed, index))),
     );
   });
-  return { init, init_random };
+  // What is frozen takes no memory for the optimizer's state before this.
+  const unfreeze = graph.scope('unfreeze', () => ({ inputs: {}, outputs: doneAfter(resetSlots(true)) }));
+  return { init, init_random, unfreeze };
 }
 
 function readParameters(graph: Graph, parameters: readonly Parameter[]): Record<string, Tensor> {

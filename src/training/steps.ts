@@ -3,6 +3,8 @@
 import { float32, type HostTensor, int32, openSession, outputOf, type Runtime } from '../graph/session.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { StateDict } from '../weights/state-dict.js';
+import { type Mix, mixFeeds, unmixed } from './mixing.js';
+import type { Group, GroupState } from './optimizer.js';
 import { buildStepGraph, type StepGraphOptions } from './step-graph.js';
 
 /** Images and labels as the loader hands them out. */
@@ -21,6 +23,13 @@ export interface StepResult {
   correctAt5: number;
 }
 
+export interface StepExtras {
+  /** The learning rate of all but the last layer; the same where none is given. */
+  backboneRate?: number;
+  /** How the images are mixed, where the steps were compiled for it. */
+  mix?: Mix;
+}
+
 export interface Steps {
   readonly parameters: readonly ParameterSpec[];
   /** Draws all weights anew; the same seed gives the same weights, and the same dropout from the first step on. */
@@ -28,8 +37,12 @@ export interface Steps {
   /** Sets all weights; names and shapes must be exactly `parameters`'. */
   loadWeights(weights: StateDict): void;
   readWeights(): StateDict;
+  /** Those that training changes before `unfreeze`. */
+  readonly trained: readonly ParameterSpec[];
   /** One optimizer step. */
-  train(batch: StepBatch, learningRate: number): StepResult;
+  train(batch: StepBatch, learningRate: number, extras?: StepExtras): StepResult;
+  /** Trains what was frozen from the next step on. */
+  unfreeze(): void;
   /** Scores: [N, classes] in row-major order. */
   evaluate(batch: StepBatch): StepResult & { logits: Float32Array };
   /** Each parameter's gradient of the mean loss on one batch, in training mode, as the next step would see it; nothing is updated. */
@@ -39,35 +52,56 @@ export interface Steps {
 
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
 export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
-  const { graph, signatures, parameters, optimizer, random } = buildStepGraph(options);
+  const { graph, signatures, parameters, trained, optimizer, groups, random } = buildStepGraph(options);
   const session = await openSession(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);
-  const trainable = parameters.filter(({ spec }) => spec.trainable).map(({ name }) => name);
   let step = 0;
+  /** Steps before `unfreeze`; undefined until then. */
+  let frozenSteps: number | undefined;
   let runSeed = 0;
-  const seedOf = (at: number) => (random ? { random_seed: int32([runSeed, at]) } : {});
   const reset = (run: () => void) => {
     run();
     step = 0;
+    frozenSteps = undefined;
   };
+  const trainingFeeds = (batch: StepBatch, at: number, mix = unmixed) => ({
+    ...feeds(batch),
+    ...(random && { random_seed: int32([runSeed, at]) }),
+    ...(options.mixing && mixFeeds(mix)),
+  });
   return {
     parameters: parameters.map(({ spec }) => spec),
+    trained: trained.map(({ spec }) => spec),
     drawWeights(seed) {
       runSeed = seed | 0;
       reset(() => session.run('init_random', { seed: int32([runSeed, 0]) }));
     },
     loadWeights: (weights) => reset(() => session.run('init', asInputs(weights))),
     readWeights: () => asStateDict(session.run('read_weights'), names),
-    train(batch, learningRate) {
+    train(batch, learningRate, { backboneRate = learningRate, mix } = {}) {
       step += 1;
-      const inputs = { ...feeds(batch), ...seedOf(step), ...optimizer.feeds(step, learningRate) };
-      return result(batch, session.run('train_step', inputs));
+      const name = frozenSteps === undefined ? 'train_step' : 'late_step';
+      const states: Record<Group, GroupState> = {
+        head: { step, learningRate },
+        backbone: { step, learningRate: backboneRate },
+        late: { step: step - (frozenSteps ?? 0), learningRate: backboneRate },
+      };
+      const used = new Map([...groups[name]].map((group) => [group, states[group]]));
+      return result(batch, session.run(name, { ...trainingFeeds(batch, step, mix), ...optimizer.feeds(used) }));
+    },
+    unfreeze() {
+      session.run('unfreeze');
+      frozenSteps = step;
     },
     evaluate(batch) {
       const outputs = session.run('eval_step', feeds(batch));
       return { ...result(batch, outputs), logits: floats(outputOf(outputs, 'logits')) };
     },
-    gradients: (batch) => asStateDict(session.run('gradients', { ...feeds(batch), ...seedOf(step + 1) }), trainable),
+    gradients: (batch) =>
+      asStateDict(
+        session.run('gradients', trainingFeeds(batch, step + 1)),
+        trained.map(({ name }) => name),
+      ),
     dispose: () => session.dispose(),
   };
 }

@@ -151,6 +151,14 @@ const splitOp: OpDefinition<AxisOption & { parts: number }> = {
   ],
 };
 
+// A reversal's gradient is reversed back.
+const reverseOp: OpDefinition<{ axes: readonly number[] }> = {
+  op: 'ReverseV2',
+  outputs: ([x]) => (x ? [x] : []),
+  attributes: (inputs) => ({ ...typeOf(inputs), Tidx: { dtype: 'int32' } }),
+  gradient: ({ options: { axes } }, dy) => [reverse(present(dy), axes)],
+};
+
 export const arrayOps: OpFamily = [
   shapeOp,
   sizeOp,
@@ -163,12 +171,18 @@ export const arrayOps: OpFamily = [
   sliceOp,
   concatOp,
   splitOp,
+  reverseOp,
 ];
 
 /** The shape as an int32 vector: a constant where all of it is known, else taken from the running graph. */
 export function shapeOf(x: Tensor): Tensor {
   const known = x.shape.filter((length) => length !== null);
   return known.length === x.shape.length ? intConstant(x.graph, known) : apply(shapeOp, [x], {});
+}
+
+/** The same elements in the opposite order along `axes`. */
+export function reverse(x: Tensor, axes: readonly number[]): Tensor {
+  return apply(reverseOp, [x, intConstant(x.graph, axes)], { axes });
 }
 
 /** The number of elements, int32. */

@@ -3,9 +3,10 @@
 import type { Tensor } from '../graph.js';
 import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
 import { dimension } from '../types.js';
+import { exp } from './activation.js';
 import { reshape } from './array.js';
-import { mul } from './math.js';
-import { intConstant } from './source.js';
+import { mul, sub, sum } from './math.js';
+import { floatConstant, intConstant } from './source.js';
 
 type NoOptions = Record<never, never>;
 
@@ -30,7 +31,38 @@ const inTopKOp: OpDefinition<NoOptions> = {
   gradient: 'constant',
 };
 
-export const lossOps: OpFamily = [crossEntropyOp, inTopKOp];
+// y = x - log Σ exp(x): dx = dy - softmax(x) Σ dy, along the last axis
+const logSoftmaxOp: OpDefinition<NoOptions> = {
+  op: 'LogSoftmax',
+  outputs: ([logits]) => (logits ? [logits] : []),
+  attributes: ([logits]) => (logits ? { T: { dtype: logits.dtype } } : {}),
+  gradient: ({ outputs: [y] }, upstream) => {
+    if (!y) return [];
+    const dy = present(upstream);
+    return [sub(dy, mul(exp(y), sum(dy, [y.shape.length - 1], true)))];
+  },
+};
+
+const oneHotOp: OpDefinition<{ classes: number }> = {
+  op: 'OneHot',
+  outputs: ([labels], { classes }) => (labels ? [{ dtype: 'float32', shape: [...labels.shape, classes] }] : []),
+  attributes: ([labels]) => (labels ? { T: { dtype: 'float32' }, TI: { dtype: labels.dtype }, axis: { int: -1 } } : {}),
+  gradient: 'constant',
+};
+
+export const lossOps: OpFamily = [crossEntropyOp, inTopKOp, logSoftmaxOp, oneHotOp];
+
+/** The logarithm of the probabilities of each row: [N, classes]. */
+export function logSoftmax(logits: Tensor): Tensor {
+  return apply(logSoftmaxOp, [logits], {});
+}
+
+/** 1 at each label and 0 elsewhere: int32 [N] -> float32 [N, classes]. */
+export function oneHot(labels: Tensor, classes: number): Tensor {
+  const { graph } = labels;
+  const inputs = [labels, intConstant(graph, classes), floatConstant(graph, 1), floatConstant(graph, 0)];
+  return apply(oneHotOp, inputs, { classes });
+}
 
 /** The cross-entropy of each row: logits [N, classes] float32, labels [N] int32 -> [N]. */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {

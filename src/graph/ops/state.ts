@@ -38,6 +38,13 @@ const assignVariableOp: OpDefinition<NoOptions> = {
   gradient: 'final',
 };
 
+const assignSubVariableOp: OpDefinition<NoOptions> = {
+  op: 'AssignSubVariableOp',
+  outputs: () => [],
+  attributes: ([, value]) => ({ dtype: { dtype: value?.dtype ?? 'float32' } }),
+  gradient: 'final',
+};
+
 // Kingma and Ba 2015, arXiv:1412.6980. With t steps done and l = lr sqrt(1 - β₂ᵗ) / (1 - β₁ᵗ):
 //   m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w = w - l m / (sqrt(v) + ε)
 const applyAdamOp: OpDefinition<NoOptions> = {
@@ -63,7 +70,10 @@ const applyMomentumOp: OpDefinition<NoOptions> = {
   gradient: 'final',
 };
 
-export const stateOps: OpFamily = [varHandleOp, readVariableOp, assignVariableOp, applyAdamOp, applyMomentumOp];
+export const stateOps: OpFamily = [
+  ...[varHandleOp, readVariableOp, assignVariableOp, assignSubVariableOp],
+  ...[applyAdamOp, applyMomentumOp],
+];
 
 /** A value that the session keeps from run to run. */
 export class Variable {
@@ -87,6 +97,10 @@ export class Variable {
 
   assign(value: Tensor): Node {
     return applyAll(assignVariableOp, [this.handle, value], {}, { name: `${this.name}/assign` });
+  }
+
+  subtract(value: Tensor): Node {
+    return applyAll(assignSubVariableOp, [this.handle, value], {}, { name: `${this.name}/subtract` });
   }
 
   /** One Adam update; `moments` are updated too, the scalars are float32. */

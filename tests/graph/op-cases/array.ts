@@ -6,6 +6,7 @@ import {
   pad,
   reshape,
   reshapeTo,
+  reverse,
   shapeOf,
   size,
   slice,
@@ -21,6 +22,15 @@ const sixValues = [1, 2, 3, 4, 5, 6];
 const linearCase = { step: 0.1, tolerance: 1e-4 };
 
 export const forward = [
+  forwardCase({
+    op: 'ReverseV2',
+    inputs: [floats([2, 3], sixValues, { dynamic: true })],
+    build: ([x]) => [reverse(x, [0]), reverse(x, [0, 1])],
+    expected: [
+      [4, 5, 6, 1, 2, 3],
+      [6, 5, 4, 3, 2, 1],
+    ],
+  }),
   forwardCase({
     op: 'Shape',
     inputs: [floats([2, 3], sixValues, { dynamic: true })],
@@ -138,6 +148,7 @@ export const forward = [
 ];
 
 export const backward = [
+  gradientCase({ op: 'ReverseV2', inputs: [noisy(5, [3, 2])], build: ([x]) => reverse(x, [0]), ...linearCase }),
   gradientCase({
     op: 'ConcatV2',
     name: 'with an open axis',

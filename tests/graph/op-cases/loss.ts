@@ -1,5 +1,5 @@
 import { cast } from '#src/graph/ops/array.js';
-import { crossEntropy, inTopK } from '#src/graph/ops/loss.js';
+import { crossEntropy, inTopK, logSoftmax, oneHot } from '#src/graph/ops/loss.js';
 import { crossEntropy as naiveCrossEntropy, ndarray } from '../naive.js';
 import { forwardCase, gradientCase } from '../op-case.js';
 import { floats, ints, noisy } from '../samples.js';
@@ -21,6 +21,19 @@ export const forward = [
     inputs: [logits, labels],
     build: ([scores, classes]) => crossEntropy(scores, classes),
     expected: [[...naiveCrossEntropy(ndarray(logits.shape, logits.data), labels.data).losses]],
+  }),
+  forwardCase({
+    op: 'LogSoftmax',
+    inputs: [floats([2, 2], [0, 0, Math.log(3), 0], { dynamic: true })],
+    build: ([scores]) => logSoftmax(scores),
+    // 1/2, 1/2; 3/4, 1/4
+    expected: [-Math.log(2), -Math.log(2), Math.log(0.75), Math.log(0.25)],
+  }),
+  forwardCase({
+    op: 'OneHot',
+    inputs: [ints([2], [2, 0], { dynamic: true })],
+    build: ([classes]) => oneHot(classes, 3),
+    expected: [0, 0, 1, 1, 0, 0],
   }),
   forwardCase({
     op: 'InTopKV2',
@@ -45,4 +58,5 @@ export const backward = [
     inputs: [logits, labels],
     build: ([scores, classes]) => crossEntropy(scores, classes),
   }),
+  gradientCase({ op: 'LogSoftmax', inputs: [logits], build: ([scores]) => logSoftmax(scores) }),
 ];

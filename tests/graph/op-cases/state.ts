@@ -25,6 +25,16 @@ export const forward = [
   forwardCase({ op: 'ReadVariableOp', ...assignment('read') }),
   forwardCase({ op: 'AssignVariableOp', ...assignment('assign') }),
   forwardCase({
+    op: 'AssignSubVariableOp',
+    inputs: [start, floats([2], [0.25, 3])],
+    build: ([x, less], graph) => {
+      const { made, assigned } = variable(graph, 'subtract', x);
+      const subtracted = graph.after([assigned], () => made.subtract(less));
+      return graph.after([subtracted], () => made.read());
+    },
+    expected: [0.75, -5],
+  }),
+  forwardCase({
     op: 'ResourceApplyAdam',
     // weight, first and second moment, gradient
     inputs: [start, floats([2], [0.2, 0]), floats([2], [0.04, 0]), floats([2], [0.5, -3])],
