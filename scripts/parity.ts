@@ -25,7 +25,7 @@ const missing: string[] = [];
 const failed: string[] = [];
 let passed = 0;
 for (const reference of references) {
-  const model = findModel(reference.model);
+  const model = findModel(modelNameOf(reference.model));
   if (!model) {
     missing.push(reference.model);
     continue;
@@ -40,6 +40,11 @@ for (const reference of references) {
 if (missing.length > 0) console.log(`Not implemented, so not compared: ${missing.join(', ')}`);
 console.log(`${passed} passed, ${failed.length} failed, ${missing.length} not implemented`);
 if (failed.length > 0 || passed === 0) process.exitCode = 1;
+
+/** timm calls `tf_efficientnet_lite0` what is `efficientnet_lite0` here. */
+function modelNameOf(reference: string): string {
+  return reference.replace(/^timm[/_]tf_/, '');
+}
 
 function describe({ what, error, tolerance }: Measurement): string {
   const verdict = error <= tolerance ? 'ok' : 'TOO FAR';

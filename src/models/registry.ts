@@ -1,15 +1,27 @@
 // Every model that can be trained, by torchvision's name. A new family is one file and one line here.
 
 import { alexnets } from './alexnet.js';
+import { convnexts } from './convnext.js';
 import { densenets } from './densenet.js';
+import { efficientnets } from './efficientnet.js';
+import { efficientnetLites } from './efficientnet-lite.js';
 import { googlenets } from './googlenet.js';
 import { inceptions } from './inception.js';
+import { mnasnets } from './mnasnet.js';
+import { mobilenetV2s } from './mobilenet-v2.js';
+import { mobilenetV3s } from './mobilenet-v3.js';
 import type { Model, ModelFamily } from './model.js';
+import { regnets } from './regnet.js';
 import { resnets } from './resnet.js';
+import { shufflenetV2s } from './shufflenet-v2.js';
 import { squeezenets } from './squeezenet.js';
 import { vggs } from './vgg.js';
 
-const families: readonly ModelFamily[] = [alexnets, vggs, squeezenets, googlenets, inceptions, resnets, densenets];
+const families: readonly ModelFamily[] = [
+  ...[alexnets, vggs, squeezenets, googlenets, inceptions, resnets, densenets],
+  ...[mobilenetV2s, mobilenetV3s, mnasnets, shufflenetV2s],
+  ...[efficientnets, efficientnetLites, regnets, convnexts],
+];
 
 const models: ReadonlyMap<string, Model> = new Map(families.flatMap((family) => Object.entries(family)));
 
