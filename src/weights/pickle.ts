@@ -16,8 +16,8 @@ import { operations } from './pickle-operations.js';
 
 /** A pickle may be no longer. ResNet-152's with its optimizer has 0.3 MB. */
 export const maxPickleBytes = 16 * 2 ** 20;
-/** Each step makes one value at most, so that this bounds time and memory. ResNet-152's pickle takes 60,000. */
-const maxSteps = 2_000_000;
+/** Each step makes one value at most, so that this bounds time and memory. ResNet-152 with its optimizer takes 76,000. */
+const maxSteps = 1_000_000;
 
 /** Reads one pickle, from `start` to its end. Throws a `UserError` where it is broken or holds what the rules don't. */
 export function readPickle(bytes: Uint8Array, start: number, rules: PickleRules): { value: unknown; end: number } {
