@@ -4,20 +4,21 @@ import type { Command } from './commands/command.js';
 import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
 import { trainCommand } from './commands/train.js';
+import { weightsCommand } from './commands/weights.js';
 import { exitCode, UserError } from './errors.js';
 import { readCommandLine } from './options/command-line.js';
 import { findOption, type GivenOptions, readOptions } from './options/given.js';
 import { version } from './version.js';
 
 /** All commands; the first is the one that runs when none is named. */
-const commands: readonly Command[] = [trainCommand, modelsCommand, doctorCommand];
+const commands: readonly Command[] = [trainCommand, modelsCommand, weightsCommand, doctorCommand];
 
 async function main(args: readonly string[]): Promise<number> {
   const columns = Math.min(process.stdout.columns ?? 80, 120);
   const commandLine = readCommandLine(args, { commands, version, columns });
   if (commandLine === undefined) return exitCode.ok;
-  const { command, given } = commandLine;
-  return command.run(readOptions(command.options, [given, ...(await readConfig(command, given))]));
+  const { command, given, operands } = commandLine;
+  return command.run(readOptions(command.options, [given, ...(await readConfig(command, given))]), operands);
 }
 
 async function readConfig(command: Command, given: GivenOptions): Promise<GivenOptions[]> {

@@ -9,6 +9,11 @@ export interface Command<Table extends OptionTable = OptionTable> {
   /** One sentence for `--help`. */
   readonly summary: string;
   readonly options: Table;
-  /** Does the work and returns the exit code. An option `config` has been followed already. */
-  run(values: ValuesOf<Table>): Promise<number>;
+  /** The words that may follow the name, as `--help` shows them: `<verb> [model ...]`. None may unless this is there. */
+  readonly operands?: string;
+  /**
+   * Does the work and returns the exit code. An option `config` has been followed already; what the operands mean is for
+   * the command to check.
+   */
+  run(values: ValuesOf<Table>, operands: readonly string[]): Promise<number>;
 }

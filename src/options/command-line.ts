@@ -5,11 +5,12 @@ import type { Command } from '../commands/command.js';
 import { UserError } from '../errors.js';
 import { findOption, type Given, type GivenOptions, quoted } from './given.js';
 import { nearest } from './nearest.js';
-import type { OptionTable } from './spec.js';
 
 export interface CommandLine {
   readonly command: Command;
   readonly given: GivenOptions;
+  /** The words after the command's name. */
+  readonly operands: readonly string[];
 }
 
 export interface CommandLineSettings {
@@ -58,7 +59,7 @@ export function readCommandLine(
     parser.command(
       index === 0 ? [command.name, '$0'] : command.name,
       command.summary,
-      (builder) => describeOptions(builder, command.options),
+      (builder) => describeOptions(builder, command),
       (parsed) => {
         chosen = { command, parsed };
       },
@@ -67,12 +68,13 @@ export function readCommandLine(
   parser.parseSync();
   if (chosen === undefined) return undefined;
   const { command, parsed } = chosen;
-  refusePositionals(parsed['_'], command, commands);
-  return { command, given: collect(parsed, command, written) };
+  const operands = readOperands(parsed['_'], command, commands);
+  return { command, given: collect(parsed, command, written), operands };
 }
 
-function describeOptions(builder: Argv, table: OptionTable): Argv {
-  for (const [name, spec] of Object.entries(table)) {
+function describeOptions(builder: Argv, { name: command, options, operands }: Command): Argv {
+  if (operands !== undefined) builder.usage(`Usage: $0 ${command} ${operands} [options]`);
+  for (const [name, spec] of Object.entries(options)) {
     builder.option(name, {
       describe: `${spec.help} [${spec.type}]`,
       defaultDescription: spec.defaultText,
@@ -103,11 +105,12 @@ function underscoreName(argument: string, written: Map<string, string>, commands
   return `--${negation}${underscored}${rest}`;
 }
 
-function refusePositionals(positionals: unknown, command: Command, commands: readonly Command[]): void {
+function readOperands(positionals: unknown, command: Command, commands: readonly Command[]): readonly string[] {
   const words = Array.isArray(positionals) ? positionals.map(String) : [];
   const isNamed = words[0] === command.name;
-  const stray = words[isNamed ? 1 : 0];
-  if (stray === undefined) return;
+  const operands = isNamed ? words.slice(1) : words;
+  const [stray] = operands;
+  if (stray === undefined || (isNamed && command.operands !== undefined)) return operands;
   if (isNamed) {
     throw new UserError(`Unexpected argument ${quoted(stray)}`, { mend: `Options of ${command.name} start with --` });
   }

@@ -73,8 +73,7 @@ export async function findPretrained(
   }
   const found = await findIn(sources);
   if (!Array.isArray(found)) return found;
-  throw new UserError(`The pretrained weights of ${model} can't be had`, {
-    found: found.join('; '),
+  throw new UserError(`The pretrained weights of ${model} can't be had: tried ${found.join('; ')}`, {
     mend:
       `Run \`deep-cnn weights download ${model}\` on a machine with internet, with ${cacheVariables(origin)} on a disk ` +
       'that both see, or train from random weights with --pretrained=False',
@@ -95,15 +94,21 @@ export async function findWeights(given: string, settings: SourceSettings = {}):
   if (!isHubAddress(given)) return findFile(given);
   const found = await findIn([hubSource(readHubAddress(given), settings)]);
   if (!Array.isArray(found)) return found;
-  throw new UserError(`The weights ${given} can't be had`, {
-    found: found.join('; '),
+  throw new UserError(`The weights ${given} can't be had: tried ${found.join('; ')}`, {
     mend: `Run \`deep-cnn weights download ${given}\` on a machine with internet, with HF_HOME on a disk that both see, or name a file`,
   });
 }
 
-/** What the cache holds of a model's weights. */
-export function findCached(origin: WeightsOrigin, settings: SourceSettings = {}): CachedWeights[] {
-  return sourcesOf(origin, settings).flatMap((source) => source.cached() ?? []);
+/** What the cache holds of a model's weights, or of what an address `hf:owner/repo` names. */
+export function findCached(wanted: WeightsOrigin | string, settings: SourceSettings = {}): CachedWeights[] {
+  const sources =
+    typeof wanted === 'string' ? [hubSource(readHubAddress(wanted), settings)] : sourcesOf(wanted, settings);
+  return sources.flatMap((source) => source.cached() ?? []);
+}
+
+/** Whether cached weights still are what was downloaded; undefined where the cache does not tell what that was. */
+export async function isIntact({ path, digest }: CachedWeights): Promise<boolean | undefined> {
+  return digest && hasDigest(path, digest);
 }
 
 /** Looks into all caches before it asks any server. Returns the weights, or why each source has none. */
@@ -112,17 +117,18 @@ async function findIn(sources: readonly Source[]): Promise<FoundWeights | string
   for (const { cached, cacheFolder } of sources) {
     const file = cached();
     // Of a file that was put there by hand the cache tells no digest.
-    if (file && (file.digest === undefined || (await hasDigest(file.path, file.digest)))) {
+    if (file && (await isIntact(file)) !== false) {
       return { path: file.path, source: file.source };
     }
     reasons.push(`the cache ${cacheFolder}: ${file ? 'a damaged file' : 'none there'}`);
     if (file) say(`${file.path} is damaged and has to be downloaded again`);
   }
-  for (const { place, download } of sources) {
+  for (const [index, { place, download }] of sources.entries()) {
     try {
       return await download();
     } catch (error) {
       if (!(error instanceof SourceFailure)) throw error;
+      if (index < sources.length - 1) say(`${place}: ${error.message}; trying ${sources[index + 1]?.place}`);
       reasons.push(`${place}: ${error.message}${error.mend === undefined ? '' : ` (${error.mend})`}`);
     }
   }

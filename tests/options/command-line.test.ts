@@ -9,6 +9,7 @@ import { trainOptions } from '#src/options.js';
 const commands: Command[] = [
   { name: 'train', summary: 'Trains', options: trainOptions, run: async () => 0 },
   { name: 'doctor', summary: 'Looks', options: {}, run: async () => 0 },
+  { name: 'weights', summary: 'Fetches', options: {}, operands: '<list> [model ...]', run: async () => 0 },
 ];
 
 function read(...args: string[]) {
@@ -50,6 +51,14 @@ test('flags in all their forms', () => {
   for (const [args, wandb] of cases) assert.equal(read(...args).values.wandb, wandb, args.join(' '));
 });
 
+test('words follow a command that takes some', () => {
+  const operands = (...args: string[]) =>
+    readCommandLine(args, { commands, version: '1.2.3', columns: 80 })?.operands ?? assert.fail('no command');
+  assert.deepEqual(operands('weights', 'list', '007', 'weights', 'hf:a/b'), ['list', '007', 'weights', 'hf:a/b']);
+  assert.deepEqual(operands('weights'), []);
+  assert.deepEqual(operands('--epochs=1'), []);
+});
+
 const mistakes: [args: string[], message: RegExp][] = [
   [['--epoch=1'], /^Unknown option --epoch\. Did you mean --epochs\?/],
   [['--batch', '1'], /^Unknown option --batch\. Did you mean --batch_size\?/],
@@ -65,6 +74,7 @@ const mistakes: [args: string[], message: RegExp][] = [
   [['trian'], /^Unknown command 'trian'\. Did you mean train\?/],
   [['zebra'], /^Unknown command 'zebra'\. See/],
   [['train', 'now'], /^Unexpected argument 'now'/],
+  [['weights', 'list', '--epochs=1'], /^Unknown option --epochs\./],
   [['--', 'now'], /^Unknown command 'now'/],
   [['--epochs=1', '--epochs=2'], /^--epochs is given 2 times/],
   [['--batch-size=1', '--batch_size=2'], /is given 2 times/],
