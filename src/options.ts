@@ -3,7 +3,7 @@
 import { defaultWorkers } from './data/threads.js';
 import { UserError } from './errors.js';
 import { findDataDir, findFile, findRootDir, projectRoot } from './options/paths.js';
-import { choice, decimal, flag, integer, optionalText, text, type ValuesOf } from './options/spec.js';
+import { choice, decimal, flag, integer, optionalDecimal, optionalText, text, type ValuesOf } from './options/spec.js';
 
 const maxSeed = 2 ** 32 - 1;
 
@@ -53,6 +53,13 @@ export const trainOptions = {
     choices: ['adam', 'sgd'],
     default: 'adam',
   }),
+  weight_decay: decimal({
+    group: training,
+    help: "Weight decay: AdamW's with adam, L2 with sgd",
+    default: 0,
+    expected: 'a number, 0 or more',
+    isInRange: (decay) => decay >= 0,
+  }),
   momentum: decimal({
     group: training,
     help: 'Momentum of sgd',
@@ -65,6 +72,33 @@ export const trainOptions = {
     help: 'Arithmetic of the training step',
     choices: ['fp32'],
     default: 'fp32',
+  }),
+  label_smoothing: decimal({
+    group: training,
+    help: 'Share of each label that goes to all classes alike',
+    default: 0,
+    expected: 'a number from 0 to below 1',
+    isInRange: (share) => share >= 0 && share < 1,
+  }),
+  class_weights: choice({
+    group: training,
+    help: 'auto weighs rare classes more, by the inverse of their number of images',
+    choices: ['none', 'auto'],
+    default: 'none',
+  }),
+  mixup: decimal({
+    group: training,
+    help: 'Alpha of mixup, which blends images and labels; 0 is off, 0.2 usual',
+    default: 0,
+    expected: 'a number, 0 or more',
+    isInRange: (alpha) => alpha >= 0,
+  }),
+  cutmix: decimal({
+    group: training,
+    help: 'Alpha of CutMix, which puts a part of one image into another; 0 is off, 1 usual',
+    default: 0,
+    expected: 'a number, 0 or more',
+    isInRange: (alpha) => alpha >= 0,
   }),
   seed: integer({
     group: training,
@@ -85,6 +119,26 @@ export const trainOptions = {
     group: model,
     help: 'File of weights to start from in place of the ImageNet weights',
     type: 'file',
+  }),
+  freeze: text({
+    group: model,
+    help: 'What stays as it is: none; backbone, all but the last layer; or a part such as layer3, with all before it',
+    type: 'part',
+    default: 'none',
+  }),
+  unfreeze_epoch: integer({
+    group: model,
+    help: 'Epoch, counted from 1, from which the frozen part is trained too; 0 is never',
+    default: 0,
+    expected: 'an integer, 0 or more',
+    isInRange: (epoch) => epoch >= 0,
+  }),
+  lr_backbone: optionalDecimal({
+    group: model,
+    help: 'Learning rate at the start of all but the last layer',
+    defaultText: 'as --lr',
+    expected: 'a number above 0',
+    isInRange: (rate) => rate > 0,
   }),
   pre: choice({
     group: model,
@@ -158,6 +212,7 @@ export function completeConfig(values: TrainConfig): TrainConfig {
       found: String(values.warmup),
     });
   }
+  if (values.unfreeze_epoch > 0) requireLaterUnfreezing(values);
   const rootDir = findRootDir(values.root_dir);
   return Object.freeze({
     ...values,
@@ -165,6 +220,18 @@ export function completeConfig(values: TrainConfig): TrainConfig {
     data_dir: findDataDir(values.data_dir, rootDir),
     weights: values.weights === undefined ? undefined : findFile('weights', values.weights),
   });
+}
+
+function requireLaterUnfreezing({ freeze, unfreeze_epoch: epoch, epochs }: TrainConfig): void {
+  if (freeze === 'none') {
+    throw new UserError('--unfreeze_epoch has nothing to open', { mend: 'Freeze something with --freeze' });
+  }
+  if (epoch > epochs) {
+    throw new UserError('Bad value for unfreeze_epoch', {
+      expected: `at most the ${epochs} of --epochs`,
+      found: String(epoch),
+    });
+  }
 }
 
 /** Room is left for the time stamp and the ending, in the 255 bytes that file systems allow. */

@@ -17,7 +17,55 @@ const flags: [string, boolean][] = [
   ...['False', 'false', 'no', 'No', '0'].map((word): [string, boolean] => [word, false]),
 ];
 
+const alphas = {
+  good: [
+    ['0', 0],
+    ['0.2', 0.2],
+    ['1', 1],
+  ] as [string, number][],
+  bad: [...notNumbers, '-1'],
+};
+
 const cases: Cases = {
+  weight_decay: {
+    good: [
+      ['0', 0],
+      ['1e-4', 1e-4],
+    ],
+    bad: [...notNumbers, '-1e-4'],
+  },
+  label_smoothing: {
+    good: [
+      ['0', 0],
+      ['.1', 0.1],
+    ],
+    bad: [...notNumbers, '1', '-0.1'],
+  },
+  class_weights: {
+    good: [
+      ['none', 'none'],
+      ['auto', 'auto'],
+    ],
+    bad: ['', 'Auto', 'balanced'],
+  },
+  mixup: alphas,
+  cutmix: alphas,
+  freeze: {
+    good: [
+      ['none', 'none'],
+      ['backbone', 'backbone'],
+      ['layer3.0', 'layer3.0'],
+    ],
+    bad: [''],
+  },
+  unfreeze_epoch: {
+    good: [
+      ['0', 0],
+      ['3', 3],
+    ],
+    bad: [...notIntegers, '-1'],
+  },
+  lr_backbone: { good: [['1e-5', 1e-5]], bad: [...notNumbers, '0', '-1'] },
   epochs: {
     good: [
       ['1', 1],
@@ -163,6 +211,14 @@ test('the defaults are those of the original program', () => {
     warmup: 0,
     optimizer: 'adam',
     momentum: 0.9,
+    weight_decay: 0,
+    label_smoothing: 0,
+    class_weights: 'none',
+    mixup: 0,
+    cutmix: 0,
+    freeze: 'none',
+    unfreeze_epoch: 0,
+    lr_backbone: undefined,
     precision: 'fp32',
     seed: 42,
     model: 'resnet101',

@@ -55,6 +55,13 @@ export function decimal(spec: NumberRange): OptionSpec<number> {
   return number('number', decimalPattern, { ...spec, isInRange: (v) => Number.isFinite(v) && spec.isInRange(v) });
 }
 
+/** A decimal number that may be left out; `defaultText` says what happens then. */
+export function optionalDecimal(
+  spec: Omit<NumberRange, 'default'> & { defaultText: string },
+): OptionSpec<number | undefined> {
+  return { ...decimal({ ...spec, default: Number.NaN }), default: () => undefined };
+}
+
 function number(type: string, pattern: RegExp, spec: NumberRange): OptionSpec<number> {
   const { default: given } = spec;
   return {

@@ -4,17 +4,26 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Loader } from '../data/loader.js';
 import type { BatchDone, Metrics, Report } from '../reporting/events.js';
 import { MeanMetrics } from './metrics.js';
+import type { Mix } from './mixing.js';
 import type { StepBatch, StepResult, Steps } from './steps.js';
 
-/** Trains on every batch once and reports each step. `epoch` counts from 0. */
-export async function trainEpoch(
-  steps: Steps,
-  loader: Loader,
-  { epoch, learningRate, report }: { epoch: number; learningRate: number; report: Report },
-): Promise<Metrics> {
+export interface EpochPlan {
+  /** Counts from 0. */
+  epoch: number;
+  learningRate: number;
+  /** Of all but the last layer; the same where none is given. */
+  backboneRate?: number;
+  /** How the images of a batch are mixed; `batch` counts from 0. */
+  mixOf?: (batch: number) => Mix;
+  report: Report;
+}
+
+/** Trains on every batch once and reports each step. */
+export async function trainEpoch(steps: Steps, loader: Loader, plan: EpochPlan): Promise<Metrics> {
+  const { epoch, learningRate, backboneRate = learningRate, mixOf, report } = plan;
   return pass(
     loader,
-    (batch) => steps.train(batch, learningRate),
+    (batch, index) => steps.train(batch, learningRate, { backboneRate, ...(mixOf && { mix: mixOf(index) }) }),
     (done) => report({ kind: 'step', epoch, ...done }),
   );
 }
@@ -30,7 +39,7 @@ export async function evaluateAll(steps: Steps, loader: Loader, { report }: { re
 
 async function pass(
   loader: Loader,
-  run: (batch: StepBatch) => StepResult,
+  run: (batch: StepBatch, index: number) => StepResult,
   tell: (done: BatchDone) => void,
 ): Promise<Metrics> {
   const metrics = new MeanMetrics();
@@ -38,7 +47,7 @@ async function pass(
   let batch = 0;
   let lastEnd = performance.now();
   for await (const { pixels, labels, size: images, waitMs } of loader) {
-    const result = run({ pixels, labels });
+    const result = run({ pixels, labels }, batch);
     metrics.add(result);
     batch += 1;
     const now = performance.now();

@@ -10,8 +10,10 @@ import type { TrainConfig } from '../options.js';
 import type { EpochResult, Metrics, Report } from '../reporting/events.js';
 import { modelFile } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
+import { balancedWeights, classCounts } from './class-weights.js';
 import { evaluateAll, trainEpoch } from './epoch.js';
 import { requireWeightsSource, setInitialWeights } from './initial-weights.js';
+import { drawMix } from './mixing.js';
 import { saveModel } from './model-file.js';
 import { preprocessingFor } from './preprocessing-choice.js';
 import { learningRateAt } from './schedule.js';
@@ -31,9 +33,7 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
   report({ kind: 'device', device: runtime.device });
   reportData(dataset, report);
 
-  const classes = dataset.classes.length;
-  const optimizer = { kind: config.optimizer, momentum: config.momentum };
-  const steps = await compileSteps(runtime, { model, classes, input: preprocessing, optimizer });
+  const steps = await compileSteps(runtime, { model, input: preprocessing, ...recipeOf(config, dataset) });
   await prepareWeights(steps, model, config, report);
 
   const started = performance.now();
@@ -63,7 +63,11 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
     const learningRate = learningRateAt(epoch, config);
     const loader = load(dataset.train, epochOrder(dataset.train.length, config.seed, epoch));
     report({ kind: 'epoch-start', epoch, epochs: config.epochs, batches: loader.batches, learningRate });
-    const trained = await trainEpoch(steps, loader, { epoch, learningRate, report });
+    if (epoch + 1 === config.unfreeze_epoch) steps.unfreeze();
+    const backboneRate = learningRate * ((config.lr_backbone ?? config.lr) / config.lr);
+    const mixOf = (batch: number) => drawMix(config, config.seed, epoch * loader.batches + batch, preprocessing.crop);
+    const plan = { epoch, learningRate, backboneRate, report, ...(isMixed(config) && { mixOf }) };
+    const trained = await trainEpoch(steps, loader, plan);
     const imagesPerSecond = trained.images / secondsSince(epochStarted);
     const validation = await validate();
     const seconds = secondsSince(epochStarted);
@@ -91,6 +95,22 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
     return createLoader({ images, order, batchSize: config.batch_size, preprocessing, workers: config.workers });
   }
 }
+
+/** What the options and the data say of how the network is to be trained. */
+function recipeOf(config: TrainConfig, { classes, train }: Dataset) {
+  const { optimizer: kind, momentum, weight_decay: weightDecay } = config;
+  return {
+    classes: classes.length,
+    optimizer: kind === 'adam' ? { kind, weightDecay } : { kind, momentum, weightDecay },
+    labelSmoothing: config.label_smoothing,
+    ...(config.class_weights === 'auto' && { classWeights: balancedWeights(classCounts(train, classes.length)) }),
+    freeze: config.freeze,
+    unfreezeLater: config.unfreeze_epoch > 0,
+    mixing: isMixed(config),
+  };
+}
+
+const isMixed = ({ mixup, cutmix }: TrainConfig) => mixup > 0 || cutmix > 0;
 
 function requireModel(name: string): Model {
   const model = findModel(name);

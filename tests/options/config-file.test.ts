@@ -26,6 +26,14 @@ schedule: "cosine"
 warmup: 1
 optimizer: 'sgd'
 momentum: .5
+weight_decay: 0.01
+label-smoothing: 0.1
+class_weights: auto
+mixup: .2
+cutmix: 1
+freeze: layer2
+unfreeze_epoch: 2
+lr_backbone: 1e-4
 precision: fp32
 seed: 0
 model: resnet18
@@ -48,6 +56,14 @@ wandb: False
     warmup: 1,
     optimizer: 'sgd',
     momentum: 0.5,
+    weight_decay: 0.01,
+    label_smoothing: 0.1,
+    class_weights: 'auto',
+    mixup: 0.2,
+    cutmix: 1,
+    freeze: 'layer2',
+    unfreeze_epoch: 2,
+    lr_backbone: 1e-4,
     precision: 'fp32',
     seed: 0,
     model: 'resnet18',
