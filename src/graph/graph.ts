@@ -77,7 +77,8 @@ export interface NodeSpec {
 export class Graph {
   readonly nodes: Node[] = [];
   private readonly names = new Map<string, number>();
-  private scopes: string[] = [];
+  /** The current scopes, each followed by a slash. */
+  private prefix = '';
   private controls: readonly Node[] = [];
 
   /** Adds a node. Its name is made unique and put under the current scopes. */
@@ -109,12 +110,12 @@ export class Graph {
 
   /** Names of nodes added within `build` start with `name/`. */
   scope<T>(name: string, build: () => T): T {
-    const outer = this.scopes;
-    this.scopes = [...outer, name];
+    const outer = this.prefix;
+    this.prefix = `${outer}${legalName(name)}/`;
     try {
       return build();
     } finally {
-      this.scopes = outer;
+      this.prefix = outer;
     }
   }
 
@@ -130,9 +131,13 @@ export class Graph {
   }
 
   private uniqueName(name: string): string {
-    const base = [...this.scopes, name].join('/').replace(/[^A-Za-z0-9_./-]/g, '_');
+    const base = this.prefix + legalName(name);
     const uses = this.names.get(base) ?? 0;
     this.names.set(base, uses + 1);
     return uses === 0 ? base : this.uniqueName(`${name}_${uses}`);
   }
+}
+
+function legalName(name: string): string {
+  return name.replace(/[^A-Za-z0-9_./-]/g, '_');
 }
