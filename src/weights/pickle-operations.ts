@@ -1,5 +1,5 @@
-// The pickle operations, by their codes: https://github.com/python/cpython/blob/main/Lib/pickletools.py. Those of
-// protocols 0 and 1, of extension codes and of out-of-band buffers are not there, and are refused therefore.
+// The pickle operations, by their codes: https://github.com/python/cpython/blob/main/Lib/pickletools.py. What is not
+// here is refused.
 
 import { refusedContent, shown } from './file-errors.js';
 import { PickleFunction, type PickleMachine } from './pickle-machine.js';

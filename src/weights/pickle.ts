@@ -26,10 +26,20 @@ export function readPickle(bytes: Uint8Array, start: number, rules: PickleRules)
     const code = machine.readUint(1);
     if (code === stop) return { value: machine.pop(), end: machine.position };
     const operation = operations[code];
-    if (!operation) throw refusedContent(rules.path, `pickle operation 0x${code.toString(16).padStart(2, '0')}`);
+    if (!operation) throw unknownOperation(machine, code);
     operation(machine);
   }
   throw refusedContent(rules.path, `a pickle of more than ${maxSteps.toLocaleString('en')} steps`);
 }
 
 const stop = 0x2e;
+
+/** Those of text pickles, sets, persistent names, extension codes, keyword arguments and out-of-band buffers. */
+const unreadCodes = 'IFLSVpgPo\x82\x83\x84\x8f\x90\x91\x92\x97\x98';
+
+function unknownOperation(machine: PickleMachine, code: number): Error {
+  const name = `0x${code.toString(16).padStart(2, '0')}`;
+  const isOperation = unreadCodes.includes(String.fromCharCode(code));
+  if (isOperation) return refusedContent(machine.rules.path, `pickle operation ${name}`);
+  return machine.broken(`${name}, which is no operation,`);
+}

@@ -100,6 +100,12 @@ describe('readPickle refuses', () => {
     ['a name with a terminal’s control characters', [global('a\x1b[2J', 'b')], /found a\ufffd\[2J\.b\./],
     ['a long name', [global('a'.repeat(1000), 'b')], /found a{200}\.\.\.\./],
     ['a prototype’s property', [global('__proto__', 'toString')], /found __proto__\.toString\./],
+    [
+      'a byte that is no operation',
+      [op('\x00')],
+      /no whole PyTorch file: found 0x00, which is no operation, at byte 3/,
+    ],
+    ['a set', [op('\x8f')], /pickle operation 0x8f\. Save the weights alone/],
     ['an extension code', [op('\x82\x01')], /pickle operation 0x82/],
     ['an out-of-band buffer', [op('\x97')], /pickle operation 0x97/],
     ['text operations of protocol 0', [op('I1\n')], /pickle operation 0x49/],
