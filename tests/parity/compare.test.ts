@@ -7,7 +7,7 @@ import type { Model } from '#src/models/model.js';
 import { Module } from '#src/models/module.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
-import { compareModel, type Measurement } from '../../scripts/parity/compare.js';
+import { compareLosses, compareModel, type Measurement } from '../../scripts/parity/compare.js';
 import type { Reference } from '../../scripts/parity/reference.js';
 
 // Compiled tests lie in build/tests/parity, what they read in tests/parity.
@@ -61,4 +61,17 @@ test('one more parameter is too far', async () => {
   };
   const found = tooFar(await compareModel(runtime, model, untrained));
   assert.deepEqual(found.slice(0, 3), ['names, shapes, order', 'parameters', 'logits']);
+});
+
+test('losses are compared with each other, and vanished ones with the first', () => {
+  const compared = compareLosses('SGD', [2.2, 1, 0.0002], [2, 1, 0.0001], [0.2, 0.1, 0.01]);
+  assert.deepEqual(
+    compared.map(({ what }) => what),
+    ['SGD loss 1', 'SGD loss 2', 'SGD loss 3'],
+  );
+  const errors = compared.map(({ error }) => error);
+  for (const [index, expected] of [0.1, 0, 0.005].entries()) {
+    assert.ok(Math.abs((errors[index] ?? Number.NaN) - expected) < 1e-12, `${errors}`);
+  }
+  assert.deepEqual(tooFar(compareLosses('Adam', [], [2], [0.1])), ['Adam loss 1']);
 });
