@@ -4,6 +4,7 @@ import { defaultWorkers } from './data/threads.js';
 import { UserError } from './errors.js';
 import { findDataDir, findFile, findRootDir, projectRoot } from './options/paths.js';
 import { choice, decimal, flag, integer, optionalDecimal, optionalText, text, type ValuesOf } from './options/spec.js';
+import { isHubAddress, readHubAddress } from './weights/hub-address.js';
 
 const maxSeed = 2 ** 32 - 1;
 
@@ -117,7 +118,7 @@ export const trainOptions = {
   }),
   weights: optionalText({
     group: model,
-    help: 'File of weights to start from in place of the ImageNet weights',
+    help: 'Weights to start from in place of the ImageNet weights: a file, or hf:owner/repo[@revision][:file] on the Hugging Face hub',
     type: 'file',
   }),
   freeze: text({
@@ -198,7 +199,7 @@ export const trainOptions = {
   }),
 };
 
-/** Everything that a training run was told. `root_dir`, `data_dir` and `weights` are absolute paths. */
+/** Everything that a training run was told. `root_dir`, `data_dir` and a file of `weights` are absolute paths. */
 export type TrainConfig = ValuesOf<typeof trainOptions>;
 
 /**
@@ -218,8 +219,15 @@ export function completeConfig(values: TrainConfig): TrainConfig {
     ...values,
     root_dir: rootDir,
     data_dir: findDataDir(values.data_dir, rootDir),
-    weights: values.weights === undefined ? undefined : findFile('weights', values.weights),
+    weights: values.weights && findWeightsFile(values.weights),
   });
+}
+
+/** A file's absolute path; an address on the hub as it is, once it has proved to be one. */
+function findWeightsFile(given: string): string {
+  if (!isHubAddress(given)) return findFile('weights', given);
+  readHubAddress(given);
+  return given;
 }
 
 function requireLaterUnfreezing({ freeze, unfreeze_epoch: epoch, epochs }: TrainConfig): void {

@@ -297,6 +297,16 @@ test('a complete config is frozen and has absolute paths', () => {
   assert.throws(() => completeConfig(missing), /Bad value for weights: expected a file .*none', found none/);
 });
 
+test('weights may be on the hub, at an address that can be one', () => {
+  const values = { ...readOptions(trainOptions, []), data_dir: '.' };
+  const at = (weights: string) => completeConfig({ ...values, weights }).weights;
+  assert.equal(
+    at('hf:timm/resnet18.tv_in1k@main:model.safetensors'),
+    'hf:timm/resnet18.tv_in1k@main:model.safetensors',
+  );
+  assert.throws(() => at('hf:timm'), /Bad address of weights on the hub: expected hf:owner\/repo/);
+});
+
 test('warm-up has to leave an epoch', () => {
   const values = { ...readOptions(trainOptions, []), root_dir: folder, data_dir: '.' };
   assert.equal(completeConfig({ ...values, epochs: 3, warmup: 2 }).warmup, 2);

@@ -44,6 +44,8 @@ export type TrainingEvent =
   | { kind: 'run'; parameters: Readonly<Record<string, unknown>> }
   | { kind: 'device'; device: 'cpu' | 'cuda' }
   | { kind: 'data'; split: Split; images: number; classes: number }
+  /** What the run starts from: a file or where it was published; undefined for random weights. */
+  | { kind: 'weights'; source: string | undefined }
   | { kind: 'model'; name: string; parameters: number }
   | { kind: 'warning'; message: string }
   /** Epochs and batches count from 0 here, as in the progress bar. */

@@ -17,6 +17,8 @@ export function messagesFor(event: TrainingEvent): Message[] {
       return info(`Running on ${event.device} device`);
     case 'data':
       return info(`There are ${event.images} images in the ${event.split} DataLoader`);
+    case 'weights':
+      return info(event.source === undefined ? 'Weights are random' : `Weights from ${event.source}`);
     case 'model':
       return info(`Model loaded with ${event.parameters} parameters`);
     case 'warning':

@@ -1,34 +1,41 @@
 // Where a run's weights come from at its start.
 
-import { UserError } from '../errors.js';
+import { factsOf } from '../models/facts.js';
 import type { TrainConfig } from '../options.js';
+import { hasLiteNames, renameByOrder } from '../weights/lite-names.js';
+import { type FoundWeights, findPretrained, findWeights } from '../weights/sources.js';
 import { fitWeights, type StateDict } from '../weights/state-dict.js';
 import { readWeightsFile } from '../weights/weights-file.js';
 import type { Steps } from './steps.js';
 
-export type WeightsConfig = Pick<TrainConfig, 'pretrained' | 'weights' | 'seed' | 'model'>;
-
-/** Throws a `UserError` where the options ask for weights that can't be had; costs nothing. */
-export function requireWeightsSource({ pretrained, weights }: WeightsConfig): void {
-  if (!pretrained || weights !== undefined) return;
-  throw new UserError('Pretrained ImageNet weights are not part of this version yet', {
-    mend: 'Train from random weights with --pretrained=False, or start from a file with --weights=FILE.safetensors',
-  });
+/**
+ * Finds the file that the options ask for, and downloads it where need be; undefined where the weights are to be random.
+ * Throws a `UserError` when it can't be had.
+ */
+export async function findInitialWeights({
+  pretrained,
+  weights,
+  model,
+}: Pick<TrainConfig, 'pretrained' | 'weights' | 'model'>): Promise<FoundWeights | undefined> {
+  if (weights !== undefined) return findWeights(weights);
+  return pretrained ? findPretrained(model, factsOf(model)) : undefined;
 }
 
 /**
- * Sets the weights that the options ask for: a file's, or random ones. A file's head is drawn anew where its number of
- * classes differs; returns whether it was.
+ * Sets a file's weights, or random ones where there is no file. A file's head is drawn anew where its number of classes
+ * differs; returns whether it was. Throws a `UserError` when the file can't be read or is another model's.
  */
 export async function setInitialWeights(
   steps: Steps,
   head: string,
-  { weights: path, seed }: WeightsConfig,
+  { found, seed }: { found: FoundWeights | undefined; seed: number },
 ): Promise<{ replacedHead: boolean }> {
   steps.drawWeights(seed);
-  if (path === undefined) return { replacedHead: false };
-  const file = await readWeightsFile(path);
-  const { weights, replacedHead } = fitWeights(steps.parameters, file.weights, { head, source: path });
+  if (found === undefined) return { replacedHead: false };
+  const file = await readWeightsFile(found.path);
+  const place = { head, source: found.path };
+  const named = hasLiteNames(file.weights) ? renameByOrder(steps.parameters, file.weights, place) : file.weights;
+  const { weights, replacedHead } = fitWeights(steps.parameters, named, place);
   const drawn = replacedHead ? steps.readWeights() : new Map();
   const all: StateDict = new Map([...drawn, ...weights]);
   steps.loadWeights(all);

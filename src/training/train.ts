@@ -10,9 +10,10 @@ import type { TrainConfig } from '../options.js';
 import type { EpochResult, Metrics, Report } from '../reporting/events.js';
 import { modelFile } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
+import type { FoundWeights } from '../weights/sources.js';
 import { balancedWeights, classCounts } from './class-weights.js';
 import { evaluateAll, trainEpoch } from './epoch.js';
-import { requireWeightsSource, setInitialWeights } from './initial-weights.js';
+import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { drawMix } from './mixing.js';
 import { saveModel } from './model-file.js';
 import { preprocessingFor } from './preprocessing-choice.js';
@@ -25,8 +26,8 @@ import { compileSteps, type Steps } from './steps.js';
  */
 export async function train(config: TrainConfig, report: Report): Promise<void> {
   report({ kind: 'run', parameters: config });
-  requireWeightsSource(config);
   const model = requireModel(config.model);
+  const found = await findInitialWeights(config);
   const preprocessing = preprocessingFor(config.pre, config.model);
   const dataset = await openDataset(config.data_dir, { valSplit: config.val_split });
   const runtime = await openRuntime(config.device);
@@ -34,7 +35,7 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
   reportData(dataset, report);
 
   const steps = await compileSteps(runtime, { model, input: preprocessing, ...recipeOf(config, dataset) });
-  await prepareWeights(steps, model, config, report);
+  await prepareWeights(steps, model, { ...config, found }, report);
 
   const started = performance.now();
   let result: EpochResult | undefined;
@@ -130,8 +131,14 @@ function reportData({ classes, train, validation, test, warnings }: Dataset, rep
   for (const message of warnings) report({ kind: 'warning', message });
 }
 
-async function prepareWeights(steps: Steps, model: Model, config: TrainConfig, report: Report): Promise<void> {
-  const { replacedHead } = await setInitialWeights(steps, model.head, config);
+async function prepareWeights(
+  steps: Steps,
+  model: Model,
+  { found, ...config }: TrainConfig & { found: FoundWeights | undefined },
+  report: Report,
+): Promise<void> {
+  const { replacedHead } = await setInitialWeights(steps, model.head, { found, seed: config.seed });
+  report({ kind: 'weights', source: found?.source });
   if (replacedHead) {
     report({ kind: 'warning', message: `The last layer, ${model.head}, starts anew: the weights have other classes.` });
   }

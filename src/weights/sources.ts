@@ -80,12 +80,6 @@ export async function findPretrained(
   });
 }
 
-/** Checks what `--weights` says, without looking for it on any server. Throws a `UserError` for what can't be right. */
-export function checkWeightsOption(given: string): void {
-  if (isHubAddress(given)) readHubAddress(given);
-  else findFile(given);
-}
-
 /**
  * Finds what `--weights` says: a file, or `hf:owner/repo[@revision][:file]`, from the cache or the hub.
  * @throws UserError when it can't be had.

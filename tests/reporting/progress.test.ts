@@ -41,6 +41,7 @@ test('a file gets plain lines', async () => {
 There are 48 images in the train DataLoader
 There are 12 images in the val DataLoader
 There are 20 images in the test DataLoader
+Weights from hf:timm/resnet101.tv_in1k:model.safetensors
 Model loaded with 42510405 parameters
 Epoch 0:  25%|██████                  | 1/4 [00:00<00:01, 2.00batch/s, loss=3.06, 256img/s, wait=3%]
 Epoch 0: 100%|████████████████████████| 4/4 [00:02<00:00, 2.00batch/s, loss=3.06, 256img/s, wait=3%]

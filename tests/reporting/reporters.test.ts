@@ -31,6 +31,7 @@ test('the log of a run, line by line', async () => {
 [INFO]: There are 48 images in the train DataLoader
 [INFO]: There are 12 images in the val DataLoader
 [INFO]: There are 20 images in the test DataLoader
+[INFO]: Weights from hf:timm/resnet101.tv_in1k:model.safetensors
 [INFO]: Model loaded with 42510405 parameters
 [INFO]: Calculating validation loss
 [INFO]: Epoch: 1 | train_loss: 1.2346 | val_loss: 2.5000 | ${train} | val_precision@1: 12.35 | val_precision@5: 100.00
@@ -113,7 +114,7 @@ test('all listen, the files begin with the data, and they know what was told bef
   const log = readFileSync(join(folder, 'outputs/logger/mine20261124_12-00-00.log'), 'utf8').trimEnd().split('\n');
   assert.match(log[0] ?? '', /Model running with parameters/);
   assert.match(log.at(-1) ?? '', /LOSS train/);
-  assert.equal(log.length, 12);
+  assert.equal(log.length, 13);
   assert.match(readFileSync(join(folder, 'outputs/results/mine20261124_12-00-00.csv'), 'utf8'), /\n1,1\.23456,/);
   assert.equal(stream.lines[0], 'Running on cpu device');
   assert.equal(stream.lines[1], `Logging to ${join(folder, 'outputs/logger/mine20261124_12-00-00.log')}`);

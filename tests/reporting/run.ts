@@ -18,6 +18,7 @@ export const opening: TrainingEvent[] = [
   { kind: 'data', split: 'train', images: 48, classes: 5 },
   { kind: 'data', split: 'val', images: 12, classes: 5 },
   { kind: 'data', split: 'test', images: 20, classes: 5 },
+  { kind: 'weights', source: 'hf:timm/resnet101.tv_in1k:model.safetensors' },
   { kind: 'model', name: 'resnet101', parameters: 42510405 },
 ];
 

@@ -89,7 +89,7 @@ describe('train', () => {
     assert.deepEqual(
       events.map(({ kind }) => kind),
       [
-        ...['run', 'device', 'data', 'data', 'data', 'model'],
+        ...['run', 'device', 'data', 'data', 'data', 'weights', 'model'],
         ...epoch,
         ...epoch,
         ...['saved', 'trained', 'evaluation-start', 'evaluation-step', 'tested', 'finished'],
@@ -163,6 +163,7 @@ describe('train', () => {
     const [madeConv, givenConv] = [made, given].map((file) => file.weights.get('layer4.1.conv2.weight')?.data);
     assert.ok(madeConv?.every((value, index) => Math.abs(value - (givenConv?.[index] ?? 0)) < 1e-9));
     assert.match(only(started, 'warning')[0]?.message ?? '', /fc, starts anew/);
+    assert.equal(only(started, 'weights')[0]?.source, weights);
   });
 
   it('trains without validation or test where there are none', async () => {
@@ -178,11 +179,14 @@ describe('train', () => {
     assert.equal(finished?.test, undefined);
   });
 
-  it('says at once that it has no pretrained weights', async () => {
-    await assert.rejects(run({ pretrained: true, data_dir: '/nowhere' }), (error: Error) => {
-      assert.ok(error instanceof UserError);
-      assert.match(error.message, /--pretrained=False/);
-      return true;
-    });
+  it('says before it looks at the data that pretrained weights are out of reach', async () => {
+    Object.assign(process.env, { HF_HOME: join(root, 'huggingface'), HF_HUB_OFFLINE: '1' });
+    for (const weights of [undefined, 'hf:timm/resnet18.tv_in1k']) {
+      await assert.rejects(run({ pretrained: true, weights, data_dir: '/nowhere' }), (error: Error) => {
+        assert.ok(error instanceof UserError);
+        assert.match(error.message, /can't be had: tried .*HF_HUB_OFFLINE is set/);
+        return true;
+      });
+    }
   });
 });

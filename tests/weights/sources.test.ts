@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { UserError } from '#src/errors.js';
+import { readHubAddress } from '#src/weights/hub-address.js';
 import {
-  checkWeightsOption,
   findCached,
   findPretrained,
   findWeights,
@@ -138,9 +138,11 @@ test('bad addresses are refused before anything is asked', () => {
     'hf:a/b:/x',
     'hf:a--b/c',
   ]) {
-    assert.throws(() => checkWeightsOption(bad), { name: 'UserError', message: /^Bad address of weights/ }, bad);
+    assert.throws(() => readHubAddress(bad), { name: 'UserError', message: /^Bad address of weights/ }, bad);
   }
-  checkWeightsOption('hf:timm/tiny.tv_in1k@refs/pr/1:folder/file.bin');
+  const [address, ...others] = readHubAddress('hf:timm/tiny.tv_in1k@refs/pr/1:folder/file.bin');
+  assert.deepEqual(address, { repo: 'timm/tiny.tv_in1k', revision: 'refs/pr/1', file: 'folder/file.bin' });
+  assert.deepEqual(others, []);
   assert.equal(hub.requests.length, 0);
 });
 
