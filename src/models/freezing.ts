@@ -23,16 +23,23 @@ interface Named {
 export function freezingOf(freeze: string, parameters: readonly Named[], head: string): Frozen | undefined {
   if (freeze === 'none') return undefined;
   const names = parameters.map(({ name }) => name);
-  const isIn = (name: string, module: string) => name.startsWith(`${module}.`);
-  const last = freeze === 'backbone' ? -1 : names.findLastIndex((name) => isIn(name, freeze) || name === freeze);
-  if (freeze !== 'backbone' && last < 0) {
+  const frozenBy = (part: string): ReadonlySet<string> => {
+    if (part === 'backbone') return new Set(names.filter((name) => !isIn(name, head)));
+    return new Set(names.slice(0, names.findLastIndex((name) => isIn(name, part)) + 1));
+  };
+  const leavesSome = (still: ReadonlySet<string>) =>
+    parameters.some(({ name, trainable }) => trainable && !still.has(name));
+
+  const frozen = frozenBy(freeze);
+  if (frozen.size === 0) {
+    const stages = stagesOf(names).filter((stage) => leavesSome(frozenBy(stage)));
     throw new UserError(`--freeze=${freeze} names no part of the network`, {
-      expected: `none, backbone, or one of ${stagesOf(names).join(', ')}`,
+      expected: `none, backbone, or one of ${stages.join(', ')}`,
     });
   }
-  const frozen = new Set(names.filter((name, index) => (freeze === 'backbone' ? !isIn(name, head) : index <= last)));
-  const isLeft = parameters.some(({ name, trainable }) => trainable && !frozen.has(name));
-  if (!isLeft) throw new UserError(`--freeze=${freeze} leaves nothing to train`, { mend: 'Freeze an earlier part' });
+  if (!leavesSome(frozen)) {
+    throw new UserError(`--freeze=${freeze} leaves nothing to train`, { mend: 'Freeze an earlier part' });
+  }
   return {
     parameter: (name) => frozen.has(name),
     module: (path) => {
@@ -41,6 +48,8 @@ export function freezingOf(freeze: string, parameters: readonly Named[], head: s
     },
   };
 }
+
+const isIn = (name: string, module: string) => name.startsWith(`${module}.`);
 
 /** The modules that a user may want to name: the network's own children, or theirs where it has but few. */
 function stagesOf(names: readonly string[]): string[] {
