@@ -2,6 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { Graph } from '#src/graph/graph.js';
+import { placeholder } from '#src/graph/ops/source.js';
+import { int32, openSession, outputOf } from '#src/graph/session.js';
+import type { Model } from '#src/models/model.js';
+import { globalAveragePool, Module, uniformByFanIn } from '#src/models/module.js';
+import { ParameterStore } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { compileSteps } from '#src/training/steps.js';
@@ -83,4 +89,47 @@ test('batch norm starts as the identity', () => {
       );
     }
   }
+});
+
+const drawn: Model = {
+  build(m, images, classes) {
+    const initializer = { kind: 'truncated-normal', std: 0.02 } as const;
+    const x = m.conv('conv', images, { channels: 200, kernel: 5, bias: true, initializer });
+    const y = m.conv('own', x, { channels: 8, kernel: 1, bias: true, biasInitializer: uniformByFanIn(200) });
+    m.parameter('scale', [8, 1, 1], { kind: 'constant', value: 1e-6 });
+    return m.linear('fc', globalAveragePool(y), classes, { initializer: { kind: 'uniform', bound: 0.25 } });
+  },
+  head: 'fc',
+};
+
+test('a layer is drawn as it says, its bias zero unless it says otherwise', async () => {
+  const graph = new Graph();
+  const parameters = new ParameterStore(graph);
+  const m = new Module({ parameters, training: false, reads: new Map(), updates: [] });
+  drawn.build(m, placeholder(graph, 'images', 'float32', [null, 8, 8, 3]), 40);
+  const seed = placeholder(graph, 'seed', 'int32', [2]);
+  const outputs = Object.fromEntries(parameters.all.map((each, index) => [each.name, each.draw(seed, index)]));
+  const session = await openSession(await openRuntime('cpu'), graph, { draw: { inputs: { seed }, outputs } });
+  const found = session.run('draw', { seed: int32([7, 0]) });
+  session.dispose();
+  const values = (name: string) => Array.from(outputOf(found, name).data);
+  const largest = (name: string) => Math.max(...values(name).map(Math.abs));
+
+  const normal = values('conv.weight');
+  const deviation = Math.sqrt(normal.reduce((total, value) => total + value ** 2, 0) / normal.length);
+  assert.ok(Math.abs(deviation / 0.02 - 1) < 5 / Math.sqrt(2 * normal.length), `deviation ${deviation}`);
+  assert.ok(largest('conv.weight') > 3 * 0.02, 'cut off at 2, not at two deviations');
+  assert.ok(values('conv.bias').every((value) => value === 0));
+  assert.ok(largest('own.bias') > 0.4 / Math.sqrt(200) && largest('own.bias') <= 1 / Math.sqrt(200));
+  assert.ok(values('scale').every((value) => value === Math.fround(1e-6)));
+  assert.ok(largest('fc.weight') > 0.2 && largest('fc.weight') <= 0.25);
+  assert.ok(values('fc.bias').every((value) => value === 0));
+});
+
+test('a truncated normal that would have to be cut is refused', () => {
+  const graph = new Graph();
+  const initializer = { kind: 'truncated-normal', std: 0.5 } as const;
+  const spec = { name: 'wide', shape: [2], layout: 'plain', trainable: true, initializer } as const;
+  const parameter = new ParameterStore(graph).get(spec);
+  assert.throws(() => parameter.draw(placeholder(graph, 'seed', 'int32', [2]), 0), /internal: .* outside \[-2, 2\]/);
 });

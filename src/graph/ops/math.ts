@@ -2,7 +2,7 @@
 
 import type { Tensor } from '../graph.js';
 import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
-import { broadcastShapes, type Dimension, type DType, knownDimension, type Shape } from '../types.js';
+import { broadcastShapes, type Dimension, type DType, type Shape } from '../types.js';
 import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
 import { floatConstant, intConstant } from './source.js';
 
@@ -187,9 +187,3 @@ function reduce(op: OpDefinition<ReduceOptions>, x: Tensor, axes: readonly numbe
 }
 
 const allAxes = (x: Tensor): number[] => x.shape.map((_, axis) => axis);
-
-/** x Wᵀ + b, as torch.nn.Linear: x [N, in], W [out, in], b [out]. */
-export function linear(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-  knownDimension(weight.shape, 1);
-  return add(matMul(x, weight, { transposeB: true }), bias);
-}
