@@ -64,9 +64,9 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
     step = 0;
     frozenSteps = undefined;
   };
-  const trainingFeeds = (batch: StepBatch, at: number, mix = unmixed) => ({
+  const trainingFeeds = (name: 'train_step' | 'late_step', batch: StepBatch, at: number, mix = unmixed) => ({
     ...feeds(batch),
-    ...(random && { random_seed: int32([runSeed, at]) }),
+    ...(random[name] && { random_seed: int32([runSeed, at]) }),
     ...(options.mixing && mixFeeds(mix)),
   });
   return {
@@ -87,7 +87,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
         late: { step: step - (frozenSteps ?? 0), learningRate: backboneRate },
       };
       const used = new Map([...groups[name]].map((group) => [group, states[group]]));
-      return result(batch, session.run(name, { ...trainingFeeds(batch, step, mix), ...optimizer.feeds(used) }));
+      return result(batch, session.run(name, { ...trainingFeeds(name, batch, step, mix), ...optimizer.feeds(used) }));
     },
     unfreeze() {
       session.run('unfreeze');
@@ -99,7 +99,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
     },
     gradients: (batch) =>
       asStateDict(
-        session.run('gradients', trainingFeeds(batch, step + 1)),
+        session.run('gradients', trainingFeeds('train_step', batch, step + 1)),
         trained.map(({ name }) => name),
       ),
     dispose: () => session.dispose(),
