@@ -77,5 +77,5 @@ export function barLine(title: string, { done, totalBytes, startBytes, elapsedMs
   const times = ` [${Math.floor(elapsedMs / 1000)} s<${left}, ${formatBytes(bytesPerSecond)}/s]`;
   const room = columns - 'weights: '.length - 1;
   const candidates = [head + bar + size + times, head + size + times, head + size, head];
-  return candidates.find((line) => line.length <= room) ?? head.slice(-Math.max(room, 0));
+  return candidates.find((line) => line.length <= room) ?? head.slice(0, Math.max(room, 0));
 }

@@ -11,7 +11,7 @@ import { type Digest, digestOfEtag, hasDigest } from './download-digest.js';
 import { folderFailure, SourceFailure } from './download-failure.js';
 import { defaultPatience, type Patience } from './download-patience.js';
 import { say, showDownload } from './download-progress.js';
-import type { HubAddress } from './hub-address.js';
+import { type HubAddress, usualFiles } from './hub-address.js';
 import { blobPath, findInHubCache, hubRepoFolder, isFileName, linkIntoSnapshot } from './hub-cache.js';
 import { HubClient } from './hub-client.js';
 import type { HubEnvironment } from './hub-environment.js';
@@ -42,7 +42,7 @@ export async function downloadFromHub(
     makeFolder(locks);
     const lock = `${encodeURIComponent(`${address.revision}:${address.file}`)}.deep-cnn.lock`;
     const release = await acquireLock(join(locks, lock), (holder) =>
-      say(`waiting for ${holder}, which downloads them`),
+      say(`waiting for ${holder}, which downloads the same`),
     );
     try {
       return (await findIntact(address, cacheFolder)) ?? (await fetchFile(client, address, cacheFolder, patience));
@@ -75,7 +75,7 @@ async function fetchFile(
   if (!isThere) {
     const partial = `${blob}.incomplete`;
     let bytesDone = statSync(partial, { throwIfNoEntry: false })?.size ?? 0;
-    await showDownload(`${address.file} of ${address.repo}`, { bytesDone: () => bytesDone, totalBytes: bytes }, () =>
+    await showDownload(titleOf(address), { bytesDone: () => bytesDone, totalBytes: bytes }, () =>
       download(
         {
           path: partial,
@@ -92,6 +92,11 @@ async function fetchFile(
     renameSync(partial, blob);
   }
   return linkIntoSnapshot(repoFolder, blob, { ...address, commit });
+}
+
+/** Short, so that a terminal has room for the bar. */
+function titleOf({ repo, file }: HubAddress): string {
+  return file === usualFiles[0] ? repo : `${repo}:${file}`;
 }
 
 /** Asks what the file is now. The hub says it in the headers of its answer, before it redirects to where the bytes are. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '#src/errors.js';
 import { readHubAddress } from '#src/weights/hub-address.js';
 import {
@@ -146,24 +147,29 @@ test('bad addresses are refused before anything is asked', () => {
   assert.equal(hub.requests.length, 0);
 });
 
+/** Starts a process that finds the weights of `tiny` and prints their path. */
+function startProcess(silenceMs: number) {
+  const program = `import { findPretrained } from ${JSON.stringify(import.meta.resolve('#src/weights/sources.js'))};
+    const patience = ${JSON.stringify({ ...impatience, silenceMs })};
+    const { path } = await findPretrained('tiny', { hub: 'timm/tiny.tv_in1k', pypi: null }, { patience });
+    console.log(path);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let path = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    path += text;
+  });
+  const ended = new Promise<{ code: number | null; path: string }>((resolve) =>
+    child.once('close', (code) => resolve({ code, path: path.trim() })),
+  );
+  return { child, ended };
+}
+
 test('of eight processes at once one downloads', async () => {
   // Long enough for all to meet.
   hub.faults.push({ server: 'cdn', stallAfter: 20_000 });
-  const program = `import { findPretrained } from ${JSON.stringify(import.meta.resolve('#src/weights/sources.js'))};
-    const patience = ${JSON.stringify({ ...impatience, silenceMs: 1500 })};
-    const { path } = await findPretrained('tiny', { hub: 'timm/tiny.tv_in1k', pypi: null }, { patience });
-    console.log(path);`;
-  const runs = Array.from({ length: 8 }, async () => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let path = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      path += text;
-    });
-    const code = await new Promise((resolve) => child.once('close', resolve));
-    return { code, path: path.trim() };
-  });
+  const runs = Array.from({ length: 8 }, () => startProcess(1_500).ended);
   for (const { code, path } of await Promise.all(runs)) {
     assert.equal(code, 0);
     assert.deepEqual(readFileSync(path), weights);
@@ -172,4 +178,18 @@ test('of eight processes at once one downloads', async () => {
   const ranges = hub.bodies().map(({ headers }) => headers.range);
   assert.equal(ranges.length, 2, 'the body was asked for by others, too');
   assert.match(ranges[1] ?? '', /^bytes=\d+-$/);
+});
+
+test('a process that is killed leaves its lock and its bytes to the next one', async () => {
+  hub.faults.push({ server: 'cdn', stallAfter: 20_000 });
+  const { child, ended } = startProcess(60_000);
+  const partial = join(home, 'hub/models--timm--tiny.tv_in1k/blobs', `${sha256Of(weights)}.incomplete`);
+  while ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) < 20_000) await sleep(20);
+  child.kill('SIGKILL');
+  await ended;
+  assert.deepEqual(readFileSync((await findPretrained('tiny', both, settings)).path), weights);
+  assert.deepEqual(
+    hub.bodies().map(({ headers }) => headers.range),
+    [undefined, 'bytes=20000-'],
+  );
 });
