@@ -3,6 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { silenceTensorflow } from '../tensorflow/jpeg-decoder.js';
+import type { AugmentOptions } from './augment.js';
 import type { Preprocessing } from './preprocessing.js';
 import { UnreadableImageError } from './unreadable-image.js';
 
@@ -10,6 +11,9 @@ import { UnreadableImageError } from './unreadable-image.js';
 export interface DecodeRequest {
   id: number;
   paths: readonly string[];
+  /** The index that each image's random choices depend on. */
+  indices: Uint32Array;
+  augment: AugmentOptions;
   preprocessing: Preprocessing;
   /** Decoding threads to keep busy. */
   workers: number;

@@ -2,6 +2,7 @@
 // own, so the chain of reading, looking at the header and decoding goes on while a training step blocks the main thread.
 
 import { parentPort } from 'node:worker_threads';
+import { drawRecipe } from './augment.js';
 import { decodeInto } from './decode.js';
 import type { DecodeReply, DecodeRequest } from './decode-thread.js';
 import { UnreadableImageError } from './unreadable-image.js';
@@ -50,12 +51,13 @@ function startMore(): void {
 }
 
 async function decodeOne(batch: Batch, position: number): Promise<void> {
-  const { id, paths, preprocessing, buffer } = batch.request;
+  const { id, paths, indices, augment, preprocessing, buffer } = batch.request;
   decoding++;
   batch.decoding++;
   try {
-    const imageBytes = preprocessing.crop ** 2 * 3;
-    await decodeInto(paths[position] ?? '', preprocessing, buffer, position * imageBytes);
+    const recipe = drawRecipe(augment, indices[position] ?? 0);
+    const offset = position * preprocessing.crop ** 2 * 3;
+    await decodeInto(paths[position] ?? '', preprocessing, { recipe, buffer, offset });
   } catch (error) {
     if (batch.failed === undefined || position < batch.failed.position) {
       batch.failed = { position, reply: failure(id, error) };

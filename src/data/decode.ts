@@ -1,14 +1,14 @@
-// Turns an image file into the bytes torchvision would hand to a network after Resize and CenterCrop on Pillow. JPEGs
-// come out equal, but for Pillow 13's other order of passes in very tall images; other formats are at most 2/255 off
-// where they are made smaller, and equal otherwise. Orientation tags and colour profiles are ignored, as there.
+// Turns an image file into the square that a network sees: what torchvision makes of it on Pillow, to the bit. Orientation
+// tags and colour profiles are ignored, as there.
 
 import { readFile } from 'node:fs';
 import { promisify } from 'node:util';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { loadSquareMaker, type RgbImage, type SquareMaker } from '../tensorflow/image-square.js';
 import { type JpegDecoder, loadJpegDecoder } from '../tensorflow/jpeg-decoder.js';
+import type { Recipe } from './augment.js';
 import { readJpegHeader } from './jpeg-header.js';
-import { cropOffset, type Preprocessing, resizedSize, type Size } from './preprocessing.js';
-import { resample } from './resample.js';
+import type { Preprocessing } from './preprocessing.js';
 import { UnreadableImageError, whyUnreadable } from './unreadable-image.js';
 
 // One thread an image: many images are decoded at once. Nothing is decoded twice, so nothing is worth caching.
@@ -28,97 +28,63 @@ const readableFormats: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'ti
 // The callback form takes half the time of node:fs/promises.
 const readWhole = promisify(readFile);
 
-/** Pixels in memory: red, green, blue bytes, [height, width, 3]. */
-interface RgbImage extends Size {
-  pixels: Uint8Array;
+/** Where a square goes, and what is random about it. */
+export interface DecodeTarget {
+  /** What was drawn for this image; undefined for the square that torchvision's Resize and CenterCrop make. */
+  recipe: Recipe | undefined;
+  /** Red, green, blue bytes are written here, [crop, crop, 3], from `offset` on. */
+  buffer: ArrayBuffer;
+  offset: number;
 }
 
-let jpegDecoder: { decode: JpegDecoder | undefined } | undefined;
+/** The addons, loaded when the first image is decoded. */
+let addons: { decodeJpeg: JpegDecoder | undefined; makeSquare: SquareMaker } | undefined;
+
+function loadAddons() {
+  addons ??= { decodeJpeg: loadJpegDecoder(), makeSquare: loadSquareMaker() };
+  return addons;
+}
 
 /**
- * Reads, resizes and crops an image, and writes red, green, blue bytes, [crop, crop, 3], to `buffer` from `offset` on.
- * Rejects with an UnreadableImageError if the file is missing, truncated, damaged, no image, or larger than 178 million
- * pixels.
+ * Reads an image and makes a square of it. Rejects with an UnreadableImageError if the file is missing, truncated,
+ * damaged, no image, or larger than 178 million pixels.
  */
-export async function decodeInto(
-  path: string,
-  preprocessing: Preprocessing,
-  buffer: ArrayBuffer,
-  offset: number,
-): Promise<void> {
-  jpegDecoder ??= { decode: loadJpegDecoder() };
-  const { resize, crop, interpolation } = preprocessing;
-  if (await jpegDecoder.decode?.(path, { resize, crop, interpolation, buffer, offset })) return;
-  new Uint8Array(buffer, offset, crop * crop * 3).set(await decodeWithSharp(path, preprocessing));
+export async function decodeInto(path: string, preprocessing: Preprocessing, target: DecodeTarget): Promise<void> {
+  if (await loadAddons().decodeJpeg?.(path, { ...preprocessing, ...target })) return;
+  await decodeWithSharp(path, preprocessing, target);
 }
 
-/** As `decodeInto`, to an array of its own. */
+/** Any image that the fast decoder leaves, as `decodeInto`. */
+export async function decodeWithSharp(path: string, preprocessing: Preprocessing, target: DecodeTarget): Promise<void> {
+  const image = await decodeWhole(path);
+  await loadAddons().makeSquare(image, { ...preprocessing, ...target });
+}
+
+/** The square that torchvision's Resize and CenterCrop make of an image, as `decodeInto`, to an array of its own. */
 export async function decodeImage(path: string, preprocessing: Preprocessing): Promise<Uint8Array> {
   const buffer = new ArrayBuffer(preprocessing.crop ** 2 * 3);
-  await decodeInto(path, preprocessing, buffer, 0);
+  await decodeInto(path, preprocessing, { recipe: undefined, buffer, offset: 0 });
   return new Uint8Array(buffer);
 }
 
-/** Any image that the fast decoder leaves, as `decodeImage`. */
-export async function decodeWithSharp(path: string, preprocessing: Preprocessing): Promise<Uint8Array> {
+async function decodeWhole(path: string): Promise<RgbImage> {
   try {
     const file = await readWhole(path);
     const header = readJpegHeader(file);
     const plainJpeg = header !== undefined && header.height > 0 && header.components < 4;
-    return await (plainJpeg
-      ? shrinkAndCrop(sharp(file, input), header, preprocessing)
-      : decodeOther(file, preprocessing));
+    return await (plainJpeg ? decodeRgb(sharp(file, input)) : decodeOther(file));
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith('internal:')) throw error;
     throw new UnreadableImageError(path, whyUnreadable(error), { cause: error });
   }
 }
 
-/** Decodes what isn't a usual JPEG: other formats and colour spaces, alpha, 16 bits, and all that needs a closer look. */
-async function decodeOther(file: Buffer, preprocessing: Preprocessing): Promise<Uint8Array> {
-  const { format, width, height, pageHeight, space, depth, hasAlpha, orientation } = await sharp(
-    file,
-    input,
-  ).metadata();
+/** Decodes what isn't a usual JPEG: other formats and colour spaces, and all that needs a closer look. */
+async function decodeOther(file: Buffer): Promise<RgbImage> {
+  const { format, space, orientation } = await sharp(file, input).metadata();
   if (!readableFormats.has(format)) throw new Error('unsupported image format');
   // Pillow turns TIFF files, and only those, the way their orientation tag says.
-  const turned = format === 'tiff' && (orientation ?? 1) !== 1;
-  const plain = !hasAlpha && depth === 'uchar' && (space === 'srgb' || space === 'b-w') && !turned;
-  if (plain) return shrinkAndCrop(sharp(file, input), { width, height: pageHeight ?? height }, preprocessing);
-  const pixels = sharp(file, { ...input, autoOrient: turned });
-  return cropRgb(space === 'cmyk' ? await decodeCmyk(pixels) : await decodeRgb(pixels), preprocessing);
-}
-
-/** Resizes and crops while decoding. `size` is the image's, which has no alpha and 8 bits a channel. */
-async function shrinkAndCrop(image: Sharp, size: Size, preprocessing: Preprocessing): Promise<Uint8Array> {
-  const { resize, crop } = preprocessing;
-  if (!sharpResizes(size, preprocessing)) return cropRgb(await decodeRgb(image), preprocessing);
-  const target = resizedSize(size, resize);
-  if (target.width !== size.width || target.height !== size.height) {
-    image.resize(target.width, target.height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
-  }
-  return image
-    .extract({ ...cropOffset(target, crop), width: crop, height: crop })
-    .toColourspace('srgb')
-    .raw()
-    .toBuffer();
-}
-
-/** Whether sharp makes of this image, within 2/255, what Pillow does. */
-function sharpResizes({ width, height }: Size, { resize, interpolation }: Preprocessing): boolean {
-  const shortSide = Math.min(width, height);
-  return shortSide === resize || (shortSide > resize && interpolation === 'bilinear');
-}
-
-/** Resizes and crops an image that has been decoded before. */
-async function cropRgb(image: RgbImage, preprocessing: Preprocessing): Promise<Uint8Array> {
-  const { pixels, width, height } = image;
-  const { resize, crop, interpolation } = preprocessing;
-  if (sharpResizes(image, preprocessing)) {
-    return shrinkAndCrop(sharp(pixels, { raw: { width, height, channels: 3 } }), image, preprocessing);
-  }
-  const target = resizedSize(image, resize);
-  return resample(pixels, image, target, { offset: cropOffset(target, crop), crop, interpolation });
+  const image = sharp(file, { ...input, autoOrient: format === 'tiff' && (orientation ?? 1) !== 1 });
+  return space === 'cmyk' ? decodeCmyk(image) : decodeRgb(image);
 }
 
 /** The colours without alpha: dropped, not blended, as in Pillow's convert('RGB'). */

@@ -1,5 +1,6 @@
 // Batches of decoded images, several of them decoded ahead while the consumer is busy with one.
 
+import type { AugmentOptions } from './augment.js';
 import { decodeThread, type PendingDecode } from './decode-thread.js';
 import type { ImageList } from './image-list.js';
 import type { Preprocessing } from './preprocessing.js';
@@ -31,6 +32,8 @@ export interface LoaderOptions {
   /** Images in a batch; the last one may be smaller. */
   batchSize: number;
   preprocessing: Preprocessing;
+  /** Random changes of the images, default none. They depend on its seed and epoch and each image's index alone. */
+  augment?: AugmentOptions;
   /** Decoding threads to keep busy, as far as the thread pool has them; default `defaultWorkers()`. */
   workers?: number;
   /** Batches decoded ahead of the one in use; default 3. */
@@ -53,6 +56,7 @@ export function createLoader({
   order,
   batchSize,
   preprocessing,
+  augment = { kind: 'none', seed: 0, epoch: 0 },
   workers = defaultWorkers(),
   prefetch = 3,
 }: LoaderOptions): Loader {
@@ -67,7 +71,8 @@ export function createLoader({
     const chosen = Array.from(indices, (index) => images.at(index));
     const paths = chosen.map((image) => image.path);
     const labels = Int32Array.from(chosen, (image) => image.label);
-    return { decode: decodeThread().decode({ paths, preprocessing, workers, buffer }), labels, indices };
+    const decode = decodeThread().decode({ paths, indices, preprocessing, augment, workers, buffer });
+    return { decode, labels, indices };
   };
 
   async function* iterate(): AsyncGenerator<Batch, void, void> {

@@ -23,31 +23,3 @@ export const preprocessings: Readonly<Record<'resnet' | 'inception' | 'none', Pr
   inception: { ...imageNet, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   none: { ...imageNet, mean: [0, 0, 0], std: [1, 1, 1] },
 };
-
-export interface Size {
-  width: number;
-  height: number;
-}
-
-export interface Offset {
-  left: number;
-  top: number;
-}
-
-/** Size after torchvision's `Resize(shortSide)`: the aspect ratio is kept and the long side truncated to whole pixels. */
-export function resizedSize({ width, height }: Size, shortSide: number): Size {
-  return width <= height
-    ? { width: shortSide, height: Math.trunc((shortSide * height) / width) }
-    : { width: Math.trunc((shortSide * width) / height), height: shortSide };
-}
-
-/** Where torchvision's `CenterCrop(crop)` begins in an image of this size, both sides of which are at least `crop`. */
-export function cropOffset({ width, height }: Size, crop: number): Offset {
-  return { left: halfToEven(width - crop), top: halfToEven(height - crop) };
-}
-
-/** Half of a whole number, rounded as Python's round() does: halves go to the even neighbour. */
-function halfToEven(value: number): number {
-  const floor = Math.floor(value / 2);
-  return value % 2 === 0 || floor % 2 === 0 ? floor : floor + 1;
-}

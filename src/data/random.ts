@@ -64,6 +64,12 @@ export function epochOrder(count: number, seed: number, epoch: number): Uint32Ar
   return randperm(count, new MersenneTwister(Number(mixed & 0xffffffffn)));
 }
 
+/** A generator for one image of one epoch: the same for the same three integers, unrelated for others. */
+export function imageRandom(seed: number, epoch: number, index: number): MersenneTwister {
+  const mixed = scramble(scramble(scramble(BigInt(seed)) + BigInt(epoch)) + BigInt(index));
+  return new MersenneTwister(Number(mixed & 0xffffffffn));
+}
+
 /** The step of splitmix64: neighbouring values come out unrelated, so that no two seeds share shifted epochs. */
 function scramble(value: bigint): bigint {
   let z = BigInt.asUintN(64, value + 0x9e3779b97f4a7c15n);

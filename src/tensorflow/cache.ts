@@ -2,9 +2,9 @@
 //
 //   <cache>/tensorflow/choice                      'cpu' or 'cuda', when the user has said which
 //   <cache>/tensorflow/2.20.0-cpu-x64/             installed.json, tensorflow/*.so.2, nvidia/*/lib (cuda only)
-//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0-2/   installed.json, tfjs_binding.node,
-//                                                  jpeg_decoder.node
-//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0-2/  the binding for a site's own libtensorflow
+//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0-3/   installed.json, tfjs_binding.node,
+//                                                  image_square.node, jpeg_decoder.node
+//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0-3/  the binding for a site's own libtensorflow
 //
 // A folder appears by one rename with its installed.json inside, which lists its files and their sizes.
 
@@ -30,6 +30,8 @@ export interface Installation {
   root: string;
   /** The path of tfjs_binding.node. */
   bindingPath: string;
+  /** The path of image_square.node. */
+  imageSquarePath: string;
   /** The path of jpeg_decoder.node, where it could be built against this TensorFlow. */
   jpegDecoderPath: string | undefined;
 }
@@ -52,6 +54,7 @@ export const manifestName = 'installed.json';
 
 /** The addons' file names in a binding's folder. */
 export const bindingName = 'tfjs_binding.node';
+export const imageSquareName = 'image_square.node';
 export const jpegDecoderName = 'jpeg_decoder.node';
 
 /** The folder for large files: $DEEP_CNN_CACHE, else $XDG_CACHE_HOME/deep-cnn, else ~/.cache/deep-cnn. */
@@ -85,7 +88,7 @@ export function libraryFolder(variant: 'cpu' | 'cuda'): string {
 }
 
 /** Changes with the addons' own sources, so that older ones are built again. */
-const bindingRevision = 2;
+const bindingRevision = 3;
 
 /** The folder of the addons that belong to the libraries in `folder`, for the tfjs that is installed. */
 export function bindingFolder(folder: string): string {
@@ -172,11 +175,15 @@ function findSite(path: string): Installation | undefined {
   return manifest && withBinding({ variant: 'site', version: manifest.version, root: path }, folder);
 }
 
-type Libraries = Omit<Installation, 'bindingPath' | 'jpegDecoderPath'>;
+type Libraries = Pick<Installation, 'variant' | 'version' | 'root'>;
 
 function withBinding(libraries: Libraries, folder: string): Installation | undefined {
   const manifest = readManifest(folder);
   if (manifest === undefined) return undefined;
-  const decoder = jpegDecoderName in manifest.files ? join(folder, jpegDecoderName) : undefined;
-  return { ...libraries, bindingPath: join(folder, bindingName), jpegDecoderPath: decoder };
+  return {
+    ...libraries,
+    bindingPath: join(folder, bindingName),
+    imageSquarePath: join(folder, imageSquareName),
+    jpegDecoderPath: jpegDecoderName in manifest.files ? join(folder, jpegDecoderName) : undefined,
+  };
 }

@@ -1,12 +1,19 @@
-// Compiles the addons against a libtensorflow, and proves that they work: tfjs-node-gpu's, without which nothing runs,
-// and our JPEG decoder, which is left out where this libtensorflow does not have what it needs.
+// Compiles the addons, and proves that they work: tfjs-node-gpu's, without which nothing runs, ours that makes squares of
+// images, and our JPEG decoder, which is left out where this libtensorflow does not have what it needs.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../errors.js';
-import { bindingFolder, bindingName, jpegDecoderName, type SiteLibrary, tfjsPackage } from './cache.js';
+import {
+  bindingFolder,
+  bindingName,
+  imageSquareName,
+  jpegDecoderName,
+  type SiteLibrary,
+  tfjsPackage,
+} from './cache.js';
 import { runCommand } from './install-command.js';
 import { checkSpace, makeStaging, publishFolder, removeLeftovers } from './install-files.js';
 import { showStep } from './install-progress.js';
@@ -37,6 +44,7 @@ export async function installBinding(folder: string, library: SiteLibrary, rpath
     const target = { library, rpath };
     const compiler = await buildBinding(addon, target, makeStaging(folder));
     const version = await showStep('loading TensorFlow for a first time', () => readVersion(addon, library.library));
+    await buildImageSquare(join(staged, imageSquareName), compiler);
     await buildJpegDecoder(join(staged, jpegDecoderName), compiler, target);
     publishFolder(staged, bindingFolder(folder), version);
   } finally {
@@ -94,9 +102,19 @@ async function buildBinding(addon: string, target: Target, scratch: string): Pro
   return zig;
 }
 
+/** What both of our addons are made of, beside a file of their own. */
+const squareSources = ['square_task.cc', 'square.cc', 'resample.cc', 'augment.cc', 'affine.cc'];
+
+/** Builds the addon that makes squares of images, which needs nothing that the binding did not need. */
+async function buildImageSquare(addon: string, compiler: Compiler): Promise<void> {
+  const sources = ['image_square.cc', ...squareSources].map(nativeSource);
+  const failure = await compile(compiler, { what: 'the image resizer', addon, sources, includes: [] });
+  if (failure !== undefined) throw new Error(`internal: image_square.cc does not compile: ${failure}`);
+}
+
 /** Builds our decoder, or leaves it out: a libtensorflow without the JPEG library inside it can't be linked with it. */
 async function buildJpegDecoder(addon: string, compiler: Compiler, target: Target): Promise<void> {
-  const sources = ['jpeg_decoder.cc', 'resample.cc', 'quiet_start.cc'].map(nativeSource);
+  const sources = ['jpeg_decoder.cc', ...squareSources, 'quiet_start.cc'].map(nativeSource);
   const failure = await compile(compiler, { what: 'the JPEG decoder', addon, sources, includes: [], target });
   if (failure !== undefined || !(await decodesSelfTest(addon))) rmSync(addon, { force: true });
 }
@@ -108,7 +126,7 @@ const selfTestHash = '4c6893e66c8458649541490fcf46ac2dd665368ec5c849dc1a4640fd83
 async function decodesSelfTest(addon: string): Promise<boolean> {
   const program = `const [, addon, image] = process.argv;
     const pixels = new ArrayBuffer(12 * 12 * 3);
-    require(addon).decode(image, 16, 12, 0, pixels, 0).then((decoded) => {
+    require(addon).decode(image, 16, 12, 0, undefined, pixels, 0).then((decoded) => {
       const hash = require('node:crypto').createHash('sha256').update(new Uint8Array(pixels)).digest('hex');
       process.stdout.write(decoded ? hash : 'refused');
     });`;
@@ -130,7 +148,8 @@ interface CompilerWork {
   addon: string;
   sources: readonly string[];
   includes: readonly string[];
-  target: Target;
+  /** The TensorFlow that it is linked with, if any. */
+  target?: Target;
 }
 
 /** Compiles an addon; returns the compiler's complaint, or undefined when it worked. */
@@ -138,19 +157,22 @@ async function compile(
   { name, command, env }: Compiler,
   { what, addon, sources, includes, target }: CompilerWork,
 ): Promise<string | undefined> {
-  const { library, framework, includeFolder } = target.library;
   const nodeApi = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
   const [program, ...args] = command;
   const flags = ['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
-  const searched = [...includes, join(nodeApi, 'include'), includeFolder].map((path) => `-I${path}`);
-  // DT_RPATH and not RUNPATH, so that another libtensorflow on LD_LIBRARY_PATH does not come first.
-  const paths = [`-Wl,-rpath,${target.rpath}`, '-Wl,--disable-new-dtags'];
+  const searched = [...includes, join(nodeApi, 'include')].map((path) => `-I${path}`);
+  const linked = target === undefined ? [] : linkFlags(target);
   const result = await showStep(`compiling ${what} with ${name}`, () =>
-    runCommand(program, [...args, ...flags, ...searched, ...sources, library, framework, ...paths, '-o', addon], env),
+    runCommand(program, [...args, ...flags, ...searched, ...sources, ...linked, '-o', addon], env),
   );
   if (result.status === 0) return undefined;
   const lines = result.stderr.split('\n').map((line) => line.trim());
   return lines.find((line) => /\berror\b|undefined reference|cannot find/i.test(line)) ?? lines[0] ?? 'no message';
+}
+
+function linkFlags({ library: { library, framework, includeFolder }, rpath }: Target): string[] {
+  // DT_RPATH and not RUNPATH, so that another libtensorflow on LD_LIBRARY_PATH does not come first.
+  return [`-I${includeFolder}`, library, framework, `-Wl,-rpath,${rpath}`, '-Wl,--disable-new-dtags'];
 }
 
 /** Zig's C++ compiler out of its wheel on PyPI, for machines without one of their own. */

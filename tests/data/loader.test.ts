@@ -48,6 +48,42 @@ function greysOf({ pixels, size }: Batch): number[] {
   });
 }
 
+const fixtures = ['wide.jpg', 'grey.jpg', 'tall.png', 'exact.jpg', 'transparent.webp'].map((name) =>
+  fileURLToPath(new URL(`../../../tests/data/fixtures/${name}`, import.meta.url)),
+);
+const photos: ImageList = { length: 20, at: (index) => ({ path: fixtures[index % 5] ?? '', label: 0 }) };
+const augment = { kind: 'trivial', seed: 3, epoch: 1 } as const;
+
+/** Each image's pixels by its index, as they came out of a pass. */
+async function squaresOf(options: Partial<LoaderOptions>): Promise<Map<number, Buffer>> {
+  const squares = new Map<number, Buffer>();
+  for await (const { pixels, indices } of loaderOf(photos, options)) {
+    for (const [i, index] of indices.entries()) {
+      squares.set(index, Buffer.from(pixels.subarray(i * imageBytes, (i + 1) * imageBytes)));
+    }
+  }
+  return squares;
+}
+
+test('augmented images are the same whatever the workers, the batches and where the epoch is begun', async () => {
+  const whole = await squaresOf({ augment, workers: 1 });
+  assert.equal(whole.size, photos.length);
+  // The same file, but another box.
+  assert.notDeepEqual(whole.get(0), whole.get(5));
+  assert.deepEqual(await squaresOf({ augment, workers: 4, batchSize: 3 }), whole);
+  const rest = Uint32Array.of(7, 19, 0, 4);
+  for (const [index, square] of await squaresOf({ augment, order: rest })) assert.deepEqual(square, whole.get(index));
+});
+
+test('another epoch or seed changes every image, and none changes nothing', async () => {
+  const first = await squaresOf({ augment: { ...augment, kind: 'basic' } });
+  for (const change of [{ epoch: 2 }, { seed: 4 }]) {
+    const second = await squaresOf({ augment: { ...augment, kind: 'basic', ...change } });
+    for (const [index, square] of second) assert.notDeepEqual(square, first.get(index), `image ${index}`);
+  }
+  assert.deepEqual(await squaresOf({ augment: { ...augment, kind: 'none' } }), await squaresOf({}));
+});
+
 test('every image comes once, in order, with its label', async (t) => {
   const images = imageFiles(t);
   const loader = loaderOf(images);

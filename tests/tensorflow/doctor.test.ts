@@ -24,6 +24,7 @@ const installation = {
   version: '2.20.0',
   root: folder,
   bindingPath: folder,
+  imageSquarePath: folder,
   jpegDecoderPath: folder,
 } as const;
 

@@ -17,7 +17,7 @@ beforeEach(() => {
   Object.assign(process.env, tools.env);
 });
 
-const compiled = ['compile tfjs_binding.node', 'compile jpeg_decoder.node'];
+const compiled = ['compile tfjs_binding.node', 'compile image_square.node', 'compile jpeg_decoder.node'];
 
 function names(): string[] {
   return readdirSync(join(tools.cache, 'tensorflow')).sort();
@@ -37,11 +37,12 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
     'set-up: unpacking TensorFlow 2.20.0 for the CPU ...\n',
     "set-up: compiling TensorFlow's binding with g++ ...\n",
     'set-up: loading TensorFlow for a first time ...\n',
+    'set-up: compiling the image resizer with g++ ...\n',
     'set-up: compiling the JPEG decoder with g++ ...\n',
   ]);
 
   assert.deepEqual(await ensureTensorflow({ variant: 'cpu' }), installed);
-  assert.equal(tools.calls().length, 4);
+  assert.equal(tools.calls().length, 2 + compiled.length);
   assert.deepEqual(tools.said, []);
   assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`], 'a lock or something unfinished was left');
 });
@@ -55,7 +56,7 @@ test('a file cut short makes its folder incomplete, and it alone is made again',
 
   truncateSync(join(root, 'tensorflow/libtensorflow_cc.so.2'), 0);
   await ensureTensorflow({ variant: 'cpu' });
-  assert.deepEqual(tools.calls().slice(6), ['pip download', 'unpack', ...compiled]);
+  assert.deepEqual(tools.calls().slice(2 + 2 * compiled.length), ['pip download', 'unpack', ...compiled]);
   assert.deepEqual(names(), [`2.20.0-cpu-${process.arch}`]);
 });
 

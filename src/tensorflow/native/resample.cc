@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 namespace deep_cnn {
 namespace {
@@ -59,48 +60,26 @@ std::vector<Window> Windows(int source, int target, int start, int count, Filter
   return windows;
 }
 
-}  // namespace
+// The source pixels that a row of windows needs: from the first to before the end.
+struct Span {
+  int first;
+  int end;
+};
 
-Size ResizedSize(Size size, int short_side) {
-  const auto scaled = [short_side](int long_side, int short_length) {
-    return static_cast<int>(static_cast<int64_t>(short_side) * long_side / short_length);
-  };
-  return size.width <= size.height ? Size{short_side, scaled(size.height, size.width)}
-                                   : Size{scaled(size.width, size.height), short_side};
-}
-
-int CropOffset(int length, int crop) {
-  const int twice = length - crop;
-  const int floor = twice / 2;
-  return twice % 2 == 0 || floor % 2 == 0 ? floor : floor + 1;
-}
-
-void ResizeAndCrop(const uint8_t* pixels, Size size, int short_side, int crop, Filter filter, uint8_t* out) {
-  const Size target = ResizedSize(size, short_side);
-  const int left = CropOffset(target.width, crop);
-  const int top = CropOffset(target.height, crop);
-  const size_t row_bytes = static_cast<size_t>(size.width) * kChannels;
-  const size_t out_row_bytes = static_cast<size_t>(crop) * kChannels;
-  if (target.width == size.width && target.height == size.height) {
-    for (int y = 0; y < crop; y++) {
-      std::memcpy(out + y * out_row_bytes, pixels + (top + y) * row_bytes + left * kChannels, out_row_bytes);
-    }
-    return;
+Span SpanOf(const std::vector<Window>& windows) {
+  Span span{windows.front().first, 0};
+  for (const Window& window : windows) {
+    span.first = std::min(span.first, window.first);
+    span.end = std::max(span.end, window.first + static_cast<int>(window.weights.size()));
   }
+  return span;
+}
 
-  const std::vector<Window> columns = Windows(size.width, target.width, left, crop, filter);
-  const std::vector<Window> rows = Windows(size.height, target.height, top, crop, filter);
-  const int first_row = rows.front().first;
-  int end_row = 0;
-  for (const Window& row : rows) end_row = std::max(end_row, row.first + static_cast<int>(row.weights.size()));
-
-  std::vector<uint8_t> narrowed((end_row - first_row) * out_row_bytes);
-  for (int y = first_row; y < end_row; y++) {
-    const uint8_t* source = pixels + y * row_bytes;
-    uint8_t* narrow = narrowed.data() + (y - first_row) * out_row_bytes;
-    for (int x = 0; x < crop; x++) {
-      const Window& window = columns[x];
-      const uint8_t* from = source + window.first * kChannels;
+// Makes `out`, [count, windows.size(), 3], of `count` rows that lie `stride` bytes apart.
+void ResampleAcross(const uint8_t* rows, size_t stride, int count, const std::vector<Window>& windows, uint8_t* out) {
+  for (int y = 0; y < count; y++, rows += stride) {
+    for (const Window& window : windows) {
+      const uint8_t* from = rows + window.first * kChannels;
       int32_t red = kHalf, green = kHalf, blue = kHalf;
       for (const int32_t weight : window.weights) {
         red += from[0] * weight;
@@ -108,23 +87,69 @@ void ResizeAndCrop(const uint8_t* pixels, Size size, int short_side, int crop, F
         blue += from[2] * weight;
         from += kChannels;
       }
-      narrow[0] = Clip(red);
-      narrow[1] = Clip(green);
-      narrow[2] = Clip(blue);
-      narrow += kChannels;
+      out[0] = Clip(red);
+      out[1] = Clip(green);
+      out[2] = Clip(blue);
+      out += kChannels;
     }
   }
+}
 
-  std::vector<int32_t> sums(out_row_bytes);
-  for (int y = 0; y < crop; y++) {
+// Makes `out`, [windows.size(), width] bytes, of rows of `width` bytes that lie `stride` bytes apart.
+void ResampleDown(const uint8_t* rows, size_t stride, size_t width, const std::vector<Window>& windows, uint8_t* out) {
+  std::vector<int32_t> sums(width);
+  for (const Window& window : windows) {
     std::fill(sums.begin(), sums.end(), kHalf);
-    const uint8_t* from = narrowed.data() + (rows[y].first - first_row) * out_row_bytes;
-    for (const int32_t weight : rows[y].weights) {
-      for (size_t i = 0; i < out_row_bytes; i++) sums[i] += from[i] * weight;
-      from += out_row_bytes;
+    const uint8_t* from = rows + window.first * stride;
+    for (const int32_t weight : window.weights) {
+      for (size_t i = 0; i < width; i++) sums[i] += from[i] * weight;
+      from += stride;
     }
-    uint8_t* to = out + y * out_row_bytes;
-    for (size_t i = 0; i < out_row_bytes; i++) to[i] = Clip(sums[i]);
+    for (size_t i = 0; i < width; i++) out[i] = Clip(sums[i]);
+    out += width;
+  }
+}
+
+// Moves windows to where their span begins.
+void Rebase(std::vector<Window>* windows, int start) {
+  for (Window& window : *windows) window.first -= start;
+}
+
+// Pillow 13 begins with the rows where more than twice as many of them vanish as columns do.
+bool RowsFirst(const Box& source, Size target) {
+  return source.height - target.height > 2 * std::max(0, source.width - target.width);
+}
+
+}  // namespace
+
+void Resample(const uint8_t* pixels, Size size, const View& view, Filter filter, uint8_t* out) {
+  const auto& [source, target, left, top, crop, flip] = view;
+  const size_t stride = static_cast<size_t>(size.width) * kChannels;
+  const size_t out_stride = static_cast<size_t>(crop) * kChannels;
+  const uint8_t* corner = pixels + source.top * stride + source.left * kChannels;
+  if (target.width == source.width && target.height == source.height && !flip) {
+    for (int y = 0; y < crop; y++) {
+      std::memcpy(out + y * out_stride, corner + (top + y) * stride + left * kChannels, out_stride);
+    }
+    return;
+  }
+
+  std::vector<Window> columns = Windows(source.width, target.width, left, crop, filter);
+  std::vector<Window> rows = Windows(source.height, target.height, top, crop, filter);
+  if (flip) std::reverse(columns.begin(), columns.end());
+  if (RowsFirst(source, target)) {
+    const Span span = SpanOf(columns);
+    Rebase(&columns, span.first);
+    const size_t width = static_cast<size_t>(span.end - span.first) * kChannels;
+    std::vector<uint8_t> between(crop * width);
+    ResampleDown(corner + span.first * kChannels, stride, width, rows, between.data());
+    ResampleAcross(between.data(), width, crop, columns, out);
+  } else {
+    const Span span = SpanOf(rows);
+    Rebase(&rows, span.first);
+    std::vector<uint8_t> between((span.end - span.first) * out_stride);
+    ResampleAcross(corner + span.first * stride, stride, span.end - span.first, columns, between.data());
+    ResampleDown(between.data(), out_stride, out_stride, rows, out);
   }
 }
 

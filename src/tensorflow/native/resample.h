@@ -5,7 +5,6 @@
 #define DEEP_CNN_RESAMPLE_H_
 
 #include <cstdint>
-#include <vector>
 
 namespace deep_cnn {
 
@@ -16,15 +15,26 @@ struct Size {
   int height;
 };
 
-// Size after torchvision's Resize(short_side): the long side is truncated to whole pixels.
-Size ResizedSize(Size size, int short_side);
+struct Box {
+  int left;
+  int top;
+  int width;
+  int height;
+};
 
-// Where torchvision's CenterCrop(crop) begins in `length` pixels: halves go to the even neighbour.
-int CropOffset(int length, int crop);
+// What becomes of an image: `source`, a part of it, is resized to `target`, of which the square of side `crop` at
+// `left`, `top` is kept, mirrored left to right if `flip` is set.
+struct View {
+  Box source;
+  Size target;
+  int left;
+  int top;
+  int crop;
+  bool flip;
+};
 
-// Resizes `pixels`, [height, width, 3], so that its short side is `short_side`, and writes the central square of side
-// `crop` to `out`, [crop, crop, 3]. `crop` is at most `short_side`.
-void ResizeAndCrop(const uint8_t* pixels, Size size, int short_side, int crop, Filter filter, uint8_t* out);
+// Writes the view of `pixels`, [size.height, size.width, 3], to `out`, [crop, crop, 3].
+void Resample(const uint8_t* pixels, Size size, const View& view, Filter filter, uint8_t* out);
 
 }  // namespace deep_cnn
 
