@@ -205,6 +205,7 @@ test('no connection, no hub at all, and offline', async () => {
   const startMs = performance.now();
   await assertFails(get(), /^no connection to 127\.0\.0\.1:\d+ \(ECONNREFUSED\)$/);
   assert.ok(performance.now() - startMs < 2_000);
+  assert.equal(said.join('').match(/trying again/g)?.length, 1, 'asked again and again where nothing answers');
 
   process.env['HF_ENDPOINT'] = hub.endpoint;
   hub.faults.push({ server: 'hub', status: 200 }, { server: 'hub', status: 200 });
