@@ -2,14 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import type { Node } from '#src/graph/graph.js';
 import { sigmoid } from '#src/graph/ops/activation.js';
-import type { Signature } from '#src/graph/saved-model.js';
 import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
-import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
+import type { StepGraphOptions } from '#src/training/step-graph.js';
 import { compileSteps, type Steps } from '#src/training/steps.js';
 import type { StateDict } from '#src/weights/state-dict.js';
 import { assertClose, relativeError } from '../graph/closeness.js';
@@ -166,81 +164,9 @@ test('what is trained drops, whatever is frozen before it', async () => {
   assert.equal(new Set([...losses, steps.evaluate(batch).loss.toFixed(4)]).size, 4);
 });
 
-/** Everything that a signature runs. */
-function nodesOf({ outputs }: Signature): Set<Node> {
-  const found = new Set<Node>();
-  const waiting = Object.values(outputs).map(({ node }) => node);
-  for (let node = waiting.pop(); node; node = waiting.pop()) {
-    if (found.has(node)) continue;
-    found.add(node);
-    waiting.push(...node.controls, ...node.inputs.map((tensor) => tensor.node));
-  }
-  return found;
-}
-
-/** The optimizer's variables that a signature touches, as `fc.weight/exp_avg`. */
-function slotsOf(signature: Signature): string[] {
-  return [...nodesOf(signature)]
-    .map(({ attributes }) => attributes['shared_name'])
-    .flatMap((name) => (name && 'string' in name && /\/(exp_avg|momentum)/.test(name.string) ? [name.string] : []))
-    .sort();
-}
-
-const slotNames = (names: readonly string[]) =>
-  names.flatMap((name) => [`${name}/exp_avg`, `${name}/exp_avg_sq`]).sort();
-
-test('what is frozen has no memory for the optimizer before it is opened', () => {
-  const options = { model: tinyModel, classes, input, optimizer: adamw, freeze: 'bn' };
-  const { signatures } = buildStepGraph({ ...options, unfreezeLater: true });
-  const [head, late] = [slotNames(['fc.weight', 'fc.bias']), slotNames(['conv.weight', 'bn.weight', 'bn.bias'])];
-  for (const name of ['init', 'init_random', 'train_step'] as const) assert.deepEqual(slotsOf(signatures[name]), head);
-  assert.deepEqual(slotsOf(signatures.unfreeze), late);
-  assert.deepEqual(slotsOf(signatures.late_step), [...head, ...late].sort());
-  const never = buildStepGraph(options);
-  assert.deepEqual(never.optimizer.slots.map(({ parameter, name }) => `${parameter.name}/${name}`).sort(), head);
-  assert.ok(!never.graph.nodes.some(({ name }) => name.includes('conv.weight/exp_avg')));
-});
-
-const rates = (group: string) => [
-  `${group}_learning_rate`,
-  `${group}_beta1_power`,
-  `${group}_beta2_power`,
-  `${group}_epsilon`,
-];
-
-test('steps are fed the rates of the groups that they train, and nothing else', () => {
-  const options = { model: tinyModel, classes, input, optimizer: adamw };
-  const fed = (more: Partial<StepGraphOptions>, step: 'train_step' | 'late_step' | 'gradients') =>
-    Object.keys(buildStepGraph({ ...options, ...more }).signatures[step].inputs).sort();
-  const images = ['pixels', 'labels'];
-  const all = [...images, ...rates('head'), ...rates('backbone')].sort();
-  assert.deepEqual(fed({}, 'train_step'), all);
-  assert.deepEqual(fed({ freeze: 'conv' }, 'train_step'), all);
-  assert.deepEqual(fed({ freeze: 'backbone' }, 'train_step'), [...images, ...rates('head')].sort());
-  const later = { freeze: 'conv', unfreezeLater: true };
-  assert.deepEqual(fed(later, 'train_step'), all);
-  assert.deepEqual(fed(later, 'late_step'), [...all, ...rates('late')].sort());
-  const mixed = ['mix_amount', 'mix_box', 'mix_label_share'];
-  assert.deepEqual(fed({ ...later, mixing: true }, 'late_step'), [...all, ...rates('late'), ...mixed].sort());
-  assert.deepEqual(fed({ mixing: true }, 'gradients'), [...images, ...mixed].sort());
-});
-
 const resnet = findModel('resnet18');
 assert.ok(resnet);
 const small = { model: resnet, classes, input: { ...input, crop: 32 }, optimizer: adamw };
-
-test('ResNet-18 has no gradients towards frozen layers', () => {
-  const convolutions = (freeze: string) => {
-    const nodes = [...nodesOf(buildStepGraph({ ...small, freeze }).signatures.train_step)].map(({ op }) => op);
-    const count = (op: string) => nodes.filter((each) => each === op).length;
-    return [count('Conv2D'), count('Conv2DBackpropFilter'), count('Conv2DBackpropInput')];
-  };
-  // The first convolution's input is the images.
-  assert.deepEqual(convolutions('none'), [20, 20, 19]);
-  // layer4 has five; its input goes to the first and to the shortcut.
-  assert.deepEqual(convolutions('layer3'), [20, 5, 3]);
-  assert.deepEqual(convolutions('backbone'), [20, 0, 0]);
-});
 
 test('ResNet-18 with freeze=layer3 trains layer4 and fc, then everything', async () => {
   const steps = await compileSteps(runtime, { ...small, freeze: 'layer3', unfreezeLater: true });
