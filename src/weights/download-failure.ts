@@ -74,7 +74,7 @@ export function networkFailure(error: unknown, host: string): SourceFailure {
       cause: error,
     });
   }
-  return new SourceFailure(`no answer from ${host} (${code || message})`, { cause: error });
+  return new SourceFailure(`no answer from ${host} (${message || code})`, { cause: error });
 }
 
 /** The end of a chain of causes; the code is '' where there is none. */

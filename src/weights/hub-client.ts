@@ -131,10 +131,16 @@ export class HubClient {
 
   #failureOf({ status, headers }: Response, url: URL): SourceFailure {
     const code = headers.get('x-error-code') ?? '';
-    const terms = `the access token in HF_TOKEN may read it (its page on the hub may ask to accept terms first)`;
-    const mend = this.hasToken ? `See that ${terms}` : 'Set HF_TOKEN to an access token that may read it';
+    const mend = this.hasToken
+      ? 'See that your access token is valid and may read it; the page on the hub may ask to accept terms first'
+      : 'Set HF_TOKEN to an access token that may read it';
     if (code === 'GatedRepo' || status === 403) return new SourceFailure(`access is restricted (${status})`, { mend });
-    if (status === 401) return new SourceFailure(`no such repository, or a private one (${status})`, { mend });
+    if (status === 401) {
+      const what = this.hasToken
+        ? 'an access token that is not accepted, or no such repository'
+        : 'no such repository, or a private one';
+      return new SourceFailure(`${what} (${status})`, { mend });
+    }
     if (status === 404) {
       const what =
         { RepoNotFound: 'repository', RevisionNotFound: 'revision', EntryNotFound: 'file' }[code] ??

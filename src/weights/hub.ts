@@ -40,9 +40,9 @@ export async function downloadFromHub(
     const locks = join(cacheFolder, '.locks', `models--${address.repo.replace('/', '--')}`);
     makeFolder(join(hubRepoFolder(cacheFolder, address.repo), 'blobs'));
     makeFolder(locks);
-    const lock = `${encodeURIComponent(`${address.revision}:${address.file}`)}.deep-cnn.lock`;
-    const release = await acquireLock(join(locks, lock), (holder) =>
-      say(`waiting for ${holder}, which downloads the same`),
+    // One lock for the repository: several addresses may lead to the same bytes.
+    const release = await acquireLock(join(locks, 'deep-cnn.lock'), (holder) =>
+      say(`waiting for ${holder}, which downloads from ${address.repo}`),
     );
     try {
       return (await findIntact(address, cacheFolder)) ?? (await fetchFile(client, address, cacheFolder, patience));
@@ -73,7 +73,8 @@ async function fetchFile(
   const blob = blobPath(repoFolder, digest);
   const isThere = statSync(blob, { throwIfNoEntry: false })?.size === bytes && (await hasDigest(blob, digest));
   if (!isThere) {
-    const partial = `${blob}.incomplete`;
+    // Its own name: the Python library would not know that it is still being filled.
+    const partial = `${blob}.deep-cnn.incomplete`;
     let bytesDone = statSync(partial, { throwIfNoEntry: false })?.size ?? 0;
     await showDownload(titleOf(address), { bytesDone: () => bytesDone, totalBytes: bytes }, () =>
       download(

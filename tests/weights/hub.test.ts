@@ -104,19 +104,19 @@ test('a cut connection is taken up where it was cut', async () => {
 
 test('what an earlier process has begun is continued', async () => {
   mkdirSync(dirname(blob), { recursive: true });
-  writeFileSync(`${blob}.incomplete`, weights.subarray(0, 123_456));
+  writeFileSync(`${blob}.deep-cnn.incomplete`, weights.subarray(0, 123_456));
   assert.deepEqual(readFileSync(await get()), weights);
   assert.deepEqual(
     hub.bodies().map(({ headers }) => headers.range),
     ['bytes=123456-'],
   );
-  assert.ok(!existsSync(`${blob}.incomplete`));
+  assert.ok(!existsSync(`${blob}.deep-cnn.incomplete`));
 });
 
 test('a beginning that proves damaged, or too long, is dropped and all is downloaded', async () => {
   for (const begun of [noise(1_000, 7), noise(300_001, 7), noise(300_000, 7)]) {
     mkdirSync(dirname(blob), { recursive: true });
-    writeFileSync(`${blob}.incomplete`, begun);
+    writeFileSync(`${blob}.deep-cnn.incomplete`, begun);
     assert.deepEqual(readFileSync(await get()), weights);
     writeFileSync(blob, 'damaged');
   }
@@ -134,7 +134,7 @@ test('a connection that is always cut is given up, and what came is kept', async
   await assertFails(get(), /was cut$/);
   assertNothingCached();
   assert.ok(hub.bodies().length <= 1 + 2 * impatience.retries);
-  assert.ok(existsSync(`${blob}.incomplete`));
+  assert.ok(existsSync(`${blob}.deep-cnn.incomplete`));
 });
 
 test('a server that falls silent is not waited for', async () => {
@@ -149,7 +149,7 @@ test('other bytes than promised are refused', async () => {
   hub.faults.push({ server: 'cdn', body: noise(300_000, 2) });
   await assertFails(get(), /^what came is not the file: its sha256 differs from [0-9a-f]{64}$/);
   assertNothingCached();
-  assert.ok(!existsSync(`${blob}.incomplete`), 'damaged bytes stayed');
+  assert.ok(!existsSync(`${blob}.deep-cnn.incomplete`), 'damaged bytes stayed');
   hub.faults.push({ server: 'cdn', body: noise(400_000, 2) });
   await assertFails(get(), /sends more than the 300000 bytes/);
   assertNothingCached();
@@ -183,7 +183,8 @@ test('what is not there', async () => {
 test('restricted repositories need the token', async () => {
   await assertFails(get('hf:gated/tiny'), /^access is restricted \(401\)$/, /^Set HF_TOKEN /);
   process.env['HF_TOKEN'] = 'hf_another';
-  await assertFails(get('hf:gated/tiny'), /^access is restricted \(403\)$/, /HF_TOKEN may read it .*accept terms/);
+  await assertFails(get('hf:gated/tiny'), /^access is restricted \(403\)$/, /valid and may read it.* accept terms/);
+  await assertFails(get('hf:private/tiny'), /^an access token that is not accepted, or no such repository \(401\)$/);
   process.env['HF_TOKEN'] = hub.token;
   assert.deepEqual(readFileSync(await get('hf:gated/tiny')), weights);
 });

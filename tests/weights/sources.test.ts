@@ -183,7 +183,7 @@ test('of eight processes at once one downloads', async () => {
 test('a process that is killed leaves its lock and its bytes to the next one', async () => {
   hub.faults.push({ server: 'cdn', stallAfter: 20_000 });
   const { child, ended } = startProcess(60_000);
-  const partial = join(home, 'hub/models--timm--tiny.tv_in1k/blobs', `${sha256Of(weights)}.incomplete`);
+  const partial = join(home, 'hub/models--timm--tiny.tv_in1k/blobs', `${sha256Of(weights)}.deep-cnn.incomplete`);
   while ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) < 20_000) await sleep(20);
   child.kill('SIGKILL');
   await ended;
