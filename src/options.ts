@@ -1,5 +1,6 @@
 // The options of a training run: ONE table, from which the command line, configuration files, `--help` and the config's
 // type all follow. A new option is a new entry here.
+import { augmentations } from './data/augment.js';
 import { defaultWorkers } from './data/threads.js';
 import { UserError } from './errors.js';
 import { findDataDir, findFile, findRootDir, projectRoot } from './options/paths.js';
@@ -85,6 +86,12 @@ export const trainOptions = {
     group: training,
     help: 'auto weighs rare classes more, by the inverse of their number of images',
     choices: ['none', 'auto'],
+    default: 'none',
+  }),
+  augment: choice({
+    group: training,
+    help: 'Augmentation of training images: basic is random resized crop and flip, trivial adds TrivialAugment',
+    choices: augmentations,
     default: 'none',
   }),
   mixup: decimal({

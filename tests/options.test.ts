@@ -48,6 +48,13 @@ const cases: Cases = {
     ],
     bad: ['', 'Auto', 'balanced'],
   },
+  augment: {
+    good: [
+      ['none', 'none'],
+      ['trivial', 'trivial'],
+    ],
+    bad: ['', 'Basic', 'randaugment'],
+  },
   mixup: alphas,
   cutmix: alphas,
   freeze: {
@@ -214,6 +221,7 @@ test('the defaults are those of the original program', () => {
     weight_decay: 0,
     label_smoothing: 0,
     class_weights: 'none',
+    augment: 'none',
     mixup: 0,
     cutmix: 0,
     freeze: 'none',

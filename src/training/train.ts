@@ -1,5 +1,6 @@
 // A training run, from options to the saved network.
 
+import type { AugmentOptions } from '../data/augment.js';
 import { type Dataset, openDataset } from '../data/dataset.js';
 import type { ImageList } from '../data/image-list.js';
 import { createLoader, type Loader } from '../data/loader.js';
@@ -62,7 +63,8 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
   async function runEpoch(epoch: number): Promise<EpochResult> {
     const epochStarted = performance.now();
     const learningRate = learningRateAt(epoch, config);
-    const loader = load(dataset.train, epochOrder(dataset.train.length, config.seed, epoch));
+    const augment = { kind: config.augment, seed: config.seed, epoch };
+    const loader = load(dataset.train, { order: epochOrder(dataset.train.length, config.seed, epoch), augment });
     report({ kind: 'epoch-start', epoch, epochs: config.epochs, batches: loader.batches, learningRate });
     if (epoch + 1 === config.unfreeze_epoch) steps.unfreeze();
     const backboneRate = learningRate * ((config.lr_backbone ?? config.lr) / config.lr);
@@ -92,8 +94,9 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
     return evaluateAll(steps, loader, { report });
   }
 
-  function load(images: ImageList, order: Uint32Array = inOrder(images.length)): Loader {
-    return createLoader({ images, order, batchSize: config.batch_size, preprocessing, workers: config.workers });
+  function load(images: ImageList, pass: { order?: Uint32Array; augment?: AugmentOptions } = {}): Loader {
+    const { batch_size: batchSize, workers } = config;
+    return createLoader({ images, order: inOrder(images.length), batchSize, preprocessing, workers, ...pass });
   }
 }
 

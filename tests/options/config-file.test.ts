@@ -29,6 +29,7 @@ momentum: .5
 weight_decay: 0.01
 label-smoothing: 0.1
 class_weights: auto
+augment: basic
 mixup: .2
 cutmix: 1
 freeze: layer2
@@ -59,6 +60,7 @@ wandb: False
     weight_decay: 0.01,
     label_smoothing: 0.1,
     class_weights: 'auto',
+    augment: 'basic',
     mixup: 0.2,
     cutmix: 1,
     freeze: 'layer2',

@@ -45,6 +45,7 @@ const config = (change: Partial<TrainConfig> = {}): TrainConfig => ({
   weight_decay: 0,
   label_smoothing: 0,
   class_weights: 'none',
+  augment: 'none',
   mixup: 0,
   cutmix: 0,
   freeze: 'none',
