@@ -1,11 +1,9 @@
 // What a network costs, counted on the graph that it builds.
 
-import { Graph, type Node, type Tensor } from '../graph/graph.js';
-import { placeholder } from '../graph/ops/source.js';
+import type { Node, Tensor } from '../graph/graph.js';
 import { knownDimension, type Shape } from '../graph/types.js';
 import type { Model } from './model.js';
-import { Module } from './module.js';
-import { ParameterStore } from './parameters.js';
+import { structureOf } from './structure.js';
 
 export interface ModelCost {
   /** Numbers that training changes. */
@@ -16,12 +14,9 @@ export interface ModelCost {
 
 /** Counts a model's parameters and work. `crop`: side of the images in pixels, large enough for the network. */
 export function modelCost(model: Model, { classes, crop }: { classes: number; crop: number }): ModelCost {
-  const graph = new Graph();
-  const store = new ParameterStore(graph);
-  const root = new Module({ parameters: store, training: false, reads: new Map(), updates: [] });
-  model.build(root, placeholder(graph, 'image', 'float32', [null, crop, crop, 3]), classes);
+  const { graph, parameters } = structureOf(model, { classes, crop });
   return {
-    parameters: store.trainable.reduce((total, { size }) => total + size, 0),
+    parameters: parameters.trainable.reduce((total, { size }) => total + size, 0),
     macs: graph.nodes.reduce((total, node) => total + macsOf(node), 0),
   };
 }

@@ -5,8 +5,10 @@ import { type Dataset, openDataset } from '../data/dataset.js';
 import type { ImageList } from '../data/image-list.js';
 import { createLoader, type Loader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
+import { freezingOf } from '../models/freezing.js';
 import type { Model } from '../models/model.js';
 import { findModel } from '../models/registry.js';
+import { structureOf } from '../models/structure.js';
 import type { TrainConfig } from '../options.js';
 import type { EpochResult, Metrics, Report } from '../reporting/events.js';
 import { modelFile } from '../reporting/run-files.js';
@@ -28,8 +30,9 @@ import { compileSteps, type Steps } from './steps.js';
 export async function train(config: TrainConfig, report: Report): Promise<void> {
   report({ kind: 'run', parameters: config });
   const model = requireModel(config.model);
-  const found = await findInitialWeights(config);
   const preprocessing = preprocessingFor(config.pre, config.model);
+  requireFreezable(config.freeze, model, preprocessing.crop);
+  const found = await findInitialWeights(config);
   const dataset = await openDataset(config.data_dir, { valSplit: config.val_split });
   const runtime = await openRuntime(config.device);
   report({ kind: 'device', device: runtime.device });
@@ -98,6 +101,14 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
     const { batch_size: batchSize, workers } = config;
     return createLoader({ images, order: inOrder(images.length), batchSize, preprocessing, workers, ...pass });
   }
+}
+
+/** Throws a `UserError` where `freeze` does not fit the model, before anything is downloaded or created. */
+function requireFreezable(freeze: string, model: Model, crop: number): void {
+  if (freeze === 'none') return;
+  const { parameters } = structureOf(model, { classes: 2, crop });
+  const named = parameters.all.map(({ name, spec }) => ({ name, trainable: spec.trainable }));
+  freezingOf(freeze, named, model.head);
 }
 
 /** What the options and the data say of how the network is to be trained. */

@@ -190,4 +190,12 @@ describe('train', () => {
       });
     }
   });
+
+  it('refuses to freeze what the network does not have, before it looks at anything else', async () => {
+    await assert.rejects(run({ freeze: 'layer9', data_dir: '/nowhere' }), (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /names no part of the network: expected none, backbone, or one of conv1, .*layer4/);
+      return true;
+    });
+  });
 });
