@@ -17,7 +17,7 @@ export interface SafetensorsEntry {
 /** The header's length stands before it. */
 export const prefixBytes = 8;
 /** A header may be no longer. ResNet-152's has 0.1 MB. */
-const maxHeaderBytes = 16 * 2 ** 20;
+const maxHeaderBytes = 4 * 2 ** 20;
 const metadataKey = '__metadata__';
 
 /** The header's JSON, not yet parsed. Throws a `UserError` where it is longer than the file or any header. */
@@ -84,17 +84,19 @@ function readMetadata(path: string, metadata: unknown): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
+const [openBrace, closeBrace, openBracket, closeBracket, quote, backslash] = Buffer.from('{}[]"\\');
+
 /** The first key that a JSON object (which `JSON.parse` has taken) has twice at its outermost level, if any. */
 function repeatedKey(json: string): string | undefined {
   const keys = new Set<string>();
   let depth = 0;
   for (let at = 0; at < json.length; at++) {
-    const character = json[at];
-    if (character === '{' || character === '[') depth += 1;
-    else if (character === '}' || character === ']') depth -= 1;
-    else if (character === '"') {
+    const code = json.charCodeAt(at);
+    if (code === openBrace || code === openBracket) depth += 1;
+    else if (code === closeBrace || code === closeBracket) depth -= 1;
+    else if (code === quote) {
       const start = at++;
-      while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
+      while (json.charCodeAt(at) !== quote) at += json.charCodeAt(at) === backslash ? 2 : 1;
       if (depth !== 1 || !isKeyEnd(json, at + 1)) continue;
       const key: unknown = JSON.parse(json.slice(start, at + 1));
       if (keys.has(String(key))) return String(key);
