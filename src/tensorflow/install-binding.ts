@@ -159,7 +159,8 @@ async function compile(
 ): Promise<string | undefined> {
   const nodeApi = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
   const [program, ...args] = command;
-  const flags = ['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+  // Without fused multiplications, which round differently and which not every processor has.
+  const flags = ['-std=c++17', '-O3', '-ffp-contract=off', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
   const searched = [...includes, join(nodeApi, 'include')].map((path) => `-I${path}`);
   const linked = target === undefined ? [] : linkFlags(target);
   const result = await showStep(`compiling ${what} with ${name}`, () =>
