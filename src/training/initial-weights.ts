@@ -2,7 +2,6 @@
 
 import { factsOf } from '../models/facts.js';
 import type { TrainConfig } from '../options.js';
-import { hasLiteNames, renameByOrder } from '../weights/lite-names.js';
 import { type FoundWeights, findPretrained, findWeights } from '../weights/sources.js';
 import { fitWeights, type StateDict } from '../weights/state-dict.js';
 import { readWeightsFile } from '../weights/weights-file.js';
@@ -34,8 +33,7 @@ export async function setInitialWeights(
   if (found === undefined) return { replacedHead: false };
   const file = await readWeightsFile(found.path);
   const place = { head, source: found.path };
-  const named = hasLiteNames(file.weights) ? renameByOrder(steps.parameters, file.weights, place) : file.weights;
-  const { weights, replacedHead } = fitWeights(steps.parameters, named, place);
+  const { weights, replacedHead } = fitWeights(steps.parameters, file.weights, place);
   const drawn = replacedHead ? steps.readWeights() : new Map();
   const all: StateDict = new Map([...drawn, ...weights]);
   steps.loadWeights(all);
