@@ -62,8 +62,10 @@ export interface StepGraph {
   optimizer: Optimizer;
   /** The optimizer's groups, in each kind of step. */
   groups: Record<'train_step' | 'late_step', ReadonlySet<Group>>;
-  /** Which kinds of step draw random numbers, and so need `random_seed`; `gradients` is as `train_step`. */
-  random: Record<'train_step' | 'late_step', boolean>;
+  /** Whether `train_step`, and with it `gradients`, draws random numbers and so needs `random_seed`. */
+  random: boolean;
+  /** Whether `late_step` does. */
+  lateRandom: boolean;
 }
 
 /** Throws a `UserError` where `freeze` does not fit the model. */
@@ -97,7 +99,8 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     trained: training.trained,
     optimizer,
     groups: { train_step: training.groups, late_step: late.groups },
-    random: { train_step: 'random_seed' in training.inputs, late_step: 'random_seed' in late.inputs },
+    random: 'random_seed' in training.inputs,
+    lateRandom: 'random_seed' in late.inputs,
     signatures: {
       ...initSignatures(graph, parameters.all, optimizer),
       train_step: { inputs: { ...training.inputs, ...optimizer.inputs(training.groups) }, outputs: training.outputs },

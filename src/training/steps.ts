@@ -52,9 +52,10 @@ export interface Steps {
 
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
 export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
-  const { graph, signatures, parameters, trained, optimizer, groups, random } = buildStepGraph(options);
+  const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph(options);
   const session = await openSession(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);
+  const random = { train_step: built.random, late_step: built.lateRandom };
   let step = 0;
   /** Steps before `unfreeze`; undefined until then. */
   let frozenSteps: number | undefined;
