@@ -44,9 +44,13 @@ export type TrainingEvent =
   | { kind: 'run'; parameters: Readonly<Record<string, unknown>> }
   | { kind: 'device'; device: 'cpu' | 'cuda' }
   | { kind: 'data'; split: Split; images: number; classes: number }
-  /** What the run starts from: a file or where it was published; undefined for random weights. */
-  | { kind: 'weights'; source: string | undefined }
-  | { kind: 'model'; name: string; parameters: number }
+  /**
+   * What the run starts from: a file or where it was published; undefined for random weights. `newLayer` is drawn anew,
+   * since the weights are for other classes.
+   */
+  | { kind: 'weights'; source: string | undefined; newLayer?: string | undefined }
+  /** `trained`: parameters that are not frozen at first. */
+  | { kind: 'model'; name: string; parameters: number; trained?: number }
   | { kind: 'warning'; message: string }
   /** Epochs and batches count from 0 here, as in the progress bar. */
   | { kind: 'epoch-start'; epoch: number; epochs: number; batches: number; learningRate: number }

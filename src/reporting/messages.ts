@@ -18,9 +18,9 @@ export function messagesFor(event: TrainingEvent): Message[] {
     case 'data':
       return info(`There are ${event.images} images in the ${event.split} DataLoader`);
     case 'weights':
-      return info(event.source === undefined ? 'Weights are random' : `Weights from ${event.source}`);
+      return info(weightsLine(event));
     case 'model':
-      return info(`Model loaded with ${event.parameters} parameters`);
+      return info(modelLine(event));
     case 'warning':
       return [{ level: 'WARNING', text: oneLine(event.message) }];
     case 'failed':
@@ -49,6 +49,16 @@ export function messagesFor(event: TrainingEvent): Message[] {
 
 function info(text: string): Message[] {
   return [{ level: 'INFO', text }];
+}
+
+function weightsLine({ source, newLayer }: Extract<TrainingEvent, { kind: 'weights' }>): string {
+  if (source === undefined) return 'Weights are random';
+  return `Weights from ${source}${newLayer === undefined ? '' : `; the last layer, ${newLayer}, is new`}`;
+}
+
+function modelLine({ parameters, trained = parameters }: Extract<TrainingEvent, { kind: 'model' }>): string {
+  const frozen = parameters - trained;
+  return `Model loaded with ${parameters} parameters${frozen === 0 ? '' : `, ${frozen} of them frozen`}`;
 }
 
 function oneLine(text: string): string {

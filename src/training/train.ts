@@ -152,13 +152,13 @@ async function prepareWeights(
   report: Report,
 ): Promise<void> {
   const { replacedHead } = await setInitialWeights(steps, model.head, { found, seed: config.seed });
-  report({ kind: 'weights', source: found?.source });
-  if (replacedHead) {
-    report({ kind: 'warning', message: `The last layer, ${model.head}, starts anew: the weights have other classes.` });
-  }
-  const trainable = steps.parameters.filter((parameter) => parameter.trainable);
-  const parameters = trainable.reduce((total, { shape }) => total + shape.reduce((all, size) => all * size, 1), 0);
-  report({ kind: 'model', name: config.model, parameters });
+  report({ kind: 'weights', source: found?.source, newLayer: replacedHead ? model.head : undefined });
+  const parameters = countValues(steps.parameters.filter((parameter) => parameter.trainable));
+  report({ kind: 'model', name: config.model, parameters, trained: countValues(steps.trained) });
+}
+
+function countValues(parameters: readonly { shape: readonly number[] }[]): number {
+  return parameters.reduce((total, { shape }) => total + shape.reduce((all, size) => all * size, 1), 0);
 }
 
 const inOrder = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);

@@ -163,7 +163,7 @@ describe('train', () => {
     assert.deepEqual(made.weights.get('fc.weight')?.shape, [2, 512]);
     const [madeConv, givenConv] = [made, given].map((file) => file.weights.get('layer4.1.conv2.weight')?.data);
     assert.ok(madeConv?.every((value, index) => Math.abs(value - (givenConv?.[index] ?? 0)) < 1e-9));
-    assert.match(only(started, 'warning')[0]?.message ?? '', /fc, starts anew/);
+    assert.equal(only(started, 'weights')[0]?.newLayer, 'fc');
     assert.equal(only(started, 'weights')[0]?.source, weights);
   });
 
