@@ -7,19 +7,9 @@ import { relu6 } from '../graph/ops/activation.js';
 import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
 import { roundChannels } from './conv-norm-activation.js';
+import { baseline } from './efficientnet.js';
 import type { Model, ModelFamily } from './model.js';
 import { type ConvLayer, globalAveragePool, type Module } from './module.js';
-
-/** Expansion, kernel, the first block's stride, channels and blocks before scaling. */
-const stages = [
-  [1, 3, 1, 16, 1],
-  [6, 3, 2, 24, 2],
-  [6, 5, 2, 40, 2],
-  [6, 3, 2, 80, 3],
-  [6, 5, 1, 112, 3],
-  [6, 5, 2, 192, 4],
-  [6, 3, 1, 320, 1],
-] as const;
 
 const norm = { epsilon: 1e-3 };
 
@@ -64,8 +54,8 @@ function lite(width: number, depth: number, dropout: number): Model {
   const build = (m: Module, images: Tensor, classes: number): Tensor => {
     let x = conv(m, 'conv_stem', images, { channels: 32, kernel: 3, stride: 2 });
     x = relu6(m.batchNorm('bn1', x, norm));
-    for (const [index, [expansion, kernel, firstStride, channels, blocks]] of stages.entries()) {
-      const isEnd = index === 0 || index === stages.length - 1;
+    for (const [index, [expansion, kernel, firstStride, channels, blocks]] of baseline.entries()) {
+      const isEnd = index === 0 || index === baseline.length - 1;
       const options = { expansion, kernel, channels: roundChannels(channels * width) };
       for (let i = 0; i < (isEnd ? blocks : Math.ceil(blocks * depth)); i++) {
         x = block(m.child('blocks', index, i), x, { ...options, stride: i === 0 ? firstStride : 1 });

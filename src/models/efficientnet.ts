@@ -101,7 +101,7 @@ const stagesOf = (block: Block, rows: readonly Row[]): Stage[] =>
   rows.map(([expansion, kernel, stride, channels, blocks]) => ({ block, expansion, kernel, stride, channels, blocks }));
 
 /** Table 1 of the first paper. */
-const baseline: readonly Row[] = [
+export const baseline: readonly Row[] = [
   [1, 3, 1, 16, 1],
   [6, 3, 2, 24, 2],
   [6, 5, 2, 40, 2],
