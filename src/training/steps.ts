@@ -41,11 +41,14 @@ export interface Steps {
   readonly trained: readonly ParameterSpec[];
   /** One optimizer step. */
   train(batch: StepBatch, learningRate: number, extras?: StepExtras): StepResult;
-  /** Trains what was frozen from the next step on. */
+  /** Trains what was frozen from the next step on; for steps that were compiled with `unfreezeLater`. */
   unfreeze(): void;
   /** Scores: [N, classes] in row-major order. */
   evaluate(batch: StepBatch): StepResult & { logits: Float32Array };
-  /** Each parameter's gradient of the mean loss on one batch, in training mode, as the next step would see it; nothing is updated. */
+  /**
+   * The gradient of the training loss on one batch for each of `trained`, as the next step would see it before
+   * `unfreeze`; nothing is updated.
+   */
   gradients(batch: StepBatch): StateDict;
   dispose(): void;
 }
