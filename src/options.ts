@@ -4,7 +4,18 @@ import { augmentations } from './data/augment.js';
 import { defaultWorkers } from './data/threads.js';
 import { UserError } from './errors.js';
 import { findDataDir, findFile, findRootDir, projectRoot } from './options/paths.js';
-import { choice, decimal, flag, integer, optionalDecimal, optionalText, text, type ValuesOf } from './options/spec.js';
+import {
+  bareOrText,
+  choice,
+  decimal,
+  duration,
+  flag,
+  integer,
+  optionalDecimal,
+  optionalText,
+  text,
+  type ValuesOf,
+} from './options/spec.js';
 import { isHubAddress, readHubAddress } from './weights/hub-address.js';
 
 const maxSeed = 2 ** 32 - 1;
@@ -13,6 +24,7 @@ const training = 'Training';
 const model = 'Model';
 const data = 'Data';
 const run = 'Run';
+const safety = 'Safety';
 
 export const trainOptions = {
   epochs: integer({
@@ -168,6 +180,17 @@ export const trainOptions = {
     expected: 'a number from 0 to below 1',
     isInRange: (share) => share >= 0 && share < 1,
   }),
+  exif: flag({
+    group: data,
+    help: 'Turn images the way their EXIF orientation says, which torchvision does not',
+    default: false,
+  }),
+  bad_images: choice({
+    group: data,
+    help: 'What an unreadable image does: skip leaves it out, up to 1 % of all images; error stops the run',
+    choices: ['skip', 'error'],
+    default: 'skip',
+  }),
   workers: integer({
     group: data,
     help: 'Images that are decoded at the same time',
@@ -197,6 +220,49 @@ export const trainOptions = {
     help: 'Where to compute; auto takes the GPU when there is one',
     choices: ['auto', 'cuda', 'cpu'],
     default: 'auto',
+  }),
+  resume: bareOrText({
+    group: safety,
+    help: 'Go on with a run: bare, with the last checkpoint of run_name; auto, the same if there is one; or with a checkpoint file',
+    type: 'auto|file',
+    bare: 'last',
+  }),
+  checkpoint_minutes: decimal({
+    group: safety,
+    help: 'Minutes between checkpoints within an epoch; 0 saves at the ends of epochs only',
+    default: 15,
+    expected: 'a number of minutes, 0 or more',
+    isInRange: (minutes) => minutes >= 0,
+  }),
+  keep_checkpoints: integer({
+    group: safety,
+    help: 'Checkpoints to keep, the last one included; the best one is kept besides',
+    default: 2,
+    expected: 'an integer from 1 to 100',
+    isInRange: (files) => files >= 1 && files <= 100,
+  }),
+  time_limit: duration({
+    group: safety,
+    help: 'Stop in time, save, and exit with code 75; in a PBS or Slurm job its walltime counts by itself',
+    defaultText: "the job's, if any",
+  }),
+  early_stopping: integer({
+    group: safety,
+    help: 'Stop after so many epochs without a lower validation loss; 0 is never',
+    default: 0,
+    expected: 'an integer, 0 or more',
+    isInRange: (epochs) => epochs >= 0,
+  }),
+  nan: choice({
+    group: safety,
+    help: 'What a loss that is no finite number does: error stops the run; skip leaves that step out',
+    choices: ['error', 'skip'],
+    default: 'error',
+  }),
+  deterministic: flag({
+    group: safety,
+    help: 'The same seed gives the same files, bit for bit: GPU operations that are, the same threads after a resume, no timings in the CSV',
+    default: false,
   }),
   wandb: flag({ group: run, help: 'Log to Weights & Biases', default: false }),
   config: optionalText({

@@ -41,6 +41,7 @@ export function readOptions<Table extends OptionTable>(
 
 function readOne(spec: OptionSpec<unknown>, { value, where }: Given): unknown {
   if (typeof value === 'boolean' && !spec.isFlag) {
+    if (value && spec.bare !== undefined) return spec.bare;
     if (value) throw new UserError(`${where} needs a value`, { expected: spec.expected });
     throw new UserError(`${where} takes a value and cannot be negated`, { expected: spec.expected });
   }

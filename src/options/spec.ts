@@ -15,6 +15,8 @@ export interface OptionSpec<T> {
   readonly defaultText: string;
   /** A bare `--name` means True and `--no-name` means False. */
   readonly isFlag: boolean;
+  /** What a bare `--name` means, where it may be bare without being a flag. */
+  readonly bare?: T;
   readonly choices: readonly string[];
   /** The value, or undefined when the text is none of this kind or out of range. */
   readonly parse: (text: string) => T | undefined;
@@ -116,6 +118,44 @@ export function choice<const T extends string>(
     choices: spec.choices,
     parse: (text) => spec.choices.find((allowed) => allowed === text),
   };
+}
+
+/** A text that may be left out; the bare option means `bare`. */
+export function bareOrText<const T extends string>(
+  spec: TextShape & { bare: T },
+): OptionSpec<T | (string & {}) | undefined> {
+  return { ...textShape(spec), default: () => undefined, defaultText: 'none', bare: spec.bare };
+}
+
+const durationUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/**
+ * A length of time in seconds that may be left out: `90m`, `1.5h`, `45s`, `2d`, or as schedulers write it, `HH:MM:SS` and
+ * `D-HH:MM:SS`.
+ */
+export function duration(spec: Described & { defaultText: string }): OptionSpec<number | undefined> {
+  return {
+    ...describedBy(spec),
+    type: 'time',
+    expected: 'a length of time such as 90m, 1.5h, 01:30:00 or 1-12:00:00',
+    default: () => undefined,
+    defaultText: spec.defaultText,
+    isFlag: false,
+    choices: [],
+    parse: parseDuration,
+  };
+}
+
+/** Seconds, more than 0; undefined when the text is no length of time. */
+export function parseDuration(text: string): number | undefined {
+  const simple = /^(\d+\.?\d*|\.\d+)([smhd])$/.exec(text);
+  const clock = /^(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)$/.exec(text);
+  const seconds = simple
+    ? Number(simple[1]) * (durationUnits[simple[2] ?? ''] ?? Number.NaN)
+    : clock
+      ? Number(clock[1] ?? 0) * 86_400 + Number(clock[2]) * 3600 + Number(clock[3]) * 60 + Number(clock[4])
+      : Number.NaN;
+  return seconds > 0 && Number.isFinite(seconds) ? seconds : undefined;
 }
 
 interface TextShape extends Described {

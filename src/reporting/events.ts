@@ -51,16 +51,24 @@ export type TrainingEvent =
   | { kind: 'weights'; source: string | undefined; newLayer?: string | undefined }
   /** `trained`: parameters that are not frozen at first. */
   | { kind: 'model'; name: string; parameters: number; trained?: number }
+  /** The run goes on where it stopped. `epoch` counts from 0; `history` holds all epochs that were finished. */
+  | { kind: 'resumed'; path: string; epoch: number; step: number; history: readonly EpochResult[] }
   | { kind: 'warning'; message: string }
+  /** An image that is left out; told once for each. */
+  | { kind: 'bad-image'; path: string; reason: string }
   /** Epochs and batches count from 0 here, as in the progress bar. */
   | { kind: 'epoch-start'; epoch: number; epochs: number; batches: number; learningRate: number }
   | ({ kind: 'step'; epoch: number } & BatchDone)
   | { kind: 'evaluation-start'; split: 'val' | 'test'; batches: number }
   | ({ kind: 'evaluation-step' } & BatchDone)
   | { kind: 'epoch-end'; result: EpochResult }
+  /** `step` counts all steps of the run. */
+  | { kind: 'checkpoint'; path: string; step: number; seconds: number }
   | { kind: 'saved'; what: string; path: string }
   | { kind: 'trained'; seconds: number }
   | { kind: 'tested'; seconds: number; metrics: Metrics }
+  /** The run ends before its end: it has saved, and `command` goes on with it. */
+  | { kind: 'stopped'; reason: string; step: number; path: string; command: string }
   /** The run ends here, with an error that is told elsewhere too. */
   | { kind: 'failed'; message: string }
   /** Closes the run; `undefined` where that split was absent. */

@@ -21,6 +21,14 @@ export function messagesFor(event: TrainingEvent): Message[] {
       return info(weightsLine(event));
     case 'model':
       return info(modelLine(event));
+    case 'resumed':
+      return info(`Resumed from ${event.path} at epoch ${event.epoch}, after step ${event.step}`);
+    case 'stopped':
+      return info(
+        `Stopped by ${event.reason} after step ${event.step}, saved to ${event.path}. Go on with: ${event.command}`,
+      );
+    case 'bad-image':
+      return [{ level: 'WARNING', text: oneLine(`Left out ${event.path}: ${event.reason}`) }];
     case 'warning':
       return [{ level: 'WARNING', text: oneLine(event.message) }];
     case 'failed':
@@ -40,6 +48,7 @@ export function messagesFor(event: TrainingEvent): Message[] {
       ];
     case 'finished':
       return info(`LOSS train ${loss(event.train)} valid ${loss(event.validation)} test ${loss(event.test)}`);
+    case 'checkpoint':
     case 'epoch-start':
     case 'step':
     case 'evaluation-step':
