@@ -7,7 +7,7 @@ import { trainCommand } from './commands/train.js';
 import { weightsCommand } from './commands/weights.js';
 import { exitCode, UserError } from './errors.js';
 import { readCommandLine } from './options/command-line.js';
-import { findOption, type GivenOptions, readOptions } from './options/given.js';
+import { findOption, type GivenOptions, givenNames, readOptions } from './options/given.js';
 import { version } from './version.js';
 
 /** All commands; the first is the one that runs when none is named. */
@@ -18,7 +18,8 @@ async function main(args: readonly string[]): Promise<number> {
   const commandLine = readCommandLine(args, { commands, version, columns });
   if (commandLine === undefined) return exitCode.ok;
   const { command, given, operands } = commandLine;
-  return command.run(readOptions(command.options, [given, ...(await readConfig(command, given))]), operands);
+  const sources = [given, ...(await readConfig(command, given))];
+  return command.run(readOptions(command.options, sources), operands, givenNames(sources));
 }
 
 async function readConfig(command: Command, given: GivenOptions): Promise<GivenOptions[]> {

@@ -13,7 +13,7 @@ export interface Command<Table extends OptionTable = OptionTable> {
   readonly operands?: string;
   /**
    * Does the work and returns the exit code. An option `config` has been followed already; what the operands mean is for
-   * the command to check.
+   * the command to check. `given` names the options that were given, on the command line or in a configuration file.
    */
-  run(values: ValuesOf<Table>, operands: readonly string[]): Promise<number>;
+  run(values: ValuesOf<Table>, operands: readonly string[], given: ReadonlySet<string>): Promise<number>;
 }

@@ -21,14 +21,18 @@ export const trainCommand: Command<typeof trainOptions> = {
   name: 'train',
   summary: 'Fine-tune a network on a folder of images',
   options: trainOptions,
-  run: (values) => runTraining(values, parts),
+  run: (values, _, given) => runTraining(values, parts, given),
 };
 
 /**
  * Trains as told, with all reporters listening.
  * @throws UserError for a mistake in the options, before anything is created.
  */
-export async function runTraining(values: TrainConfig, { modelNames, loadTrainer }: TrainParts): Promise<number> {
+export async function runTraining(
+  values: TrainConfig,
+  { modelNames, loadTrainer }: TrainParts,
+  _given: ReadonlySet<string> = new Set(),
+): Promise<number> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
   checkModelName(values.model, await modelNames());

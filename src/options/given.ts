@@ -39,6 +39,11 @@ export function readOptions<Table extends OptionTable>(
   return Object.freeze(values) as ValuesOf<Table>;
 }
 
+/** The names of all options that any of the sources gives. */
+export function givenNames(sources: readonly GivenOptions[]): ReadonlySet<string> {
+  return new Set(sources.flatMap((source) => [...source.keys()]));
+}
+
 function readOne(spec: OptionSpec<unknown>, { value, where }: Given): unknown {
   if (typeof value === 'boolean' && !spec.isFlag) {
     if (value && spec.bare !== undefined) return spec.bare;
