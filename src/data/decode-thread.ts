@@ -2,10 +2,10 @@
 // loaders: starting it takes a tenth of a second, and its event loop can feed several thousand images a second.
 
 import { Worker } from 'node:worker_threads';
+import { type Explanation, UserError } from '../errors.js';
 import { silenceTensorflow } from '../tensorflow/jpeg-decoder.js';
 import type { AugmentOptions } from './augment.js';
 import type { Preprocessing } from './preprocessing.js';
-import { UnreadableImageError } from './unreadable-image.js';
 
 /** Images to decode into `buffer`, one after the other, [paths.length, crop, crop, 3] bytes. */
 export interface DecodeRequest {
@@ -20,22 +20,31 @@ export interface DecodeRequest {
   buffer: ArrayBuffer;
 }
 
-/** The filled buffer, an unreadable image, or a bug's stack. */
-export type DecodeReply =
-  | { id: number; buffer: ArrayBuffer }
-  | { id: number; path: string; reason: string }
-  | { id: number; bug: string };
+/** An image that could not be read: its position in the request, and why as a phrase without a full stop. */
+export interface Unreadable {
+  position: number;
+  reason: string;
+}
+
+/** The request's buffer, filled with the images that could be read, moved together; the others in ascending order. */
+export interface Decoded {
+  buffer: ArrayBuffer;
+  unreadable: readonly Unreadable[];
+}
+
+/** What was decoded, a mistake that is no image's, or a bug's stack. */
+export type DecodeReply = { id: number } & (Decoded | { mistake: Explanation & { what: string } } | { bug: string });
 
 /** A batch on its way. */
 export interface PendingDecode {
-  /** The request's buffer, filled. Rejects with an UnreadableImageError that names the first bad image. */
-  readonly buffer: Promise<ArrayBuffer>;
-  /** Drops the request unless it is done; `buffer` then never settles. */
+  /** Rejects for what no image is to blame for. */
+  readonly decoded: Promise<Decoded>;
+  /** Drops the request unless it is done; `decoded` then never settles. */
   cancel(): void;
 }
 
 interface Waiting {
-  resolve(buffer: ArrayBuffer): void;
+  resolve(decoded: Decoded): void;
   reject(error: Error): void;
 }
 
@@ -53,13 +62,13 @@ class DecodeThread {
   /** Decodes after all earlier requests. The request's buffer is handed over: it can't be used until it comes back. */
   decode(request: Omit<DecodeRequest, 'id'>): PendingDecode {
     const id = this.#nextId++;
-    const buffer = new Promise<ArrayBuffer>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const decoded = new Promise<Decoded>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     // A batch may fail long before the consumer asks for it.
-    buffer.catch(() => {});
+    decoded.catch(() => {});
     this.#worker.ref();
     this.#worker.postMessage({ ...request, id } satisfies DecodeRequest, [request.buffer]);
     return {
-      buffer,
+      decoded,
       cancel: () => {
         if (this.#take(id)) this.#worker.postMessage({ cancel: id });
       },
@@ -68,8 +77,8 @@ class DecodeThread {
 
   #settle(reply: DecodeReply): void {
     const waiting = this.#take(reply.id);
-    if ('buffer' in reply) waiting?.resolve(reply.buffer);
-    else if ('path' in reply) waiting?.reject(new UnreadableImageError(reply.path, reply.reason));
+    if ('buffer' in reply) waiting?.resolve(reply);
+    else if ('mistake' in reply) waiting?.reject(new UserError(reply.mistake.what, reply.mistake));
     else waiting?.reject(new Error(`internal: in the decoding thread: ${reply.bug}`));
   }
 

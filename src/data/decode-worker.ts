@@ -2,9 +2,11 @@
 // own, so the chain of reading, looking at the header and decoding goes on while a training step blocks the main thread.
 
 import { parentPort } from 'node:worker_threads';
+import { UserError } from '../errors.js';
 import { drawRecipe } from './augment.js';
 import { decodeInto } from './decode.js';
-import type { DecodeReply, DecodeRequest } from './decode-thread.js';
+import type { DecodeReply, DecodeRequest, Unreadable } from './decode-thread.js';
+import { readAgain } from './read-again.js';
 import { UnreadableImageError } from './unreadable-image.js';
 
 interface Batch {
@@ -13,8 +15,10 @@ interface Batch {
   next: number;
   /** How many images are begun and unfinished. */
   decoding: number;
-  /** Set by the first failure by position, so that a batch fails in the same way in every run. */
-  failed: { position: number; reply: DecodeReply } | undefined;
+  unreadable: Unreadable[];
+  /** Something that no image is to blame for. */
+  failed: DecodeReply | undefined;
+  isCancelled: boolean;
 }
 
 const port = parentPort;
@@ -23,30 +27,37 @@ if (port === null) throw new Error('internal: decode-worker.js runs only as a wo
 /** A thread shouldn't have to wait for this event loop between two images. */
 const imagesPerThread = 2;
 
+/** Batches that have images to begin. */
 const queue: Batch[] = [];
+/** All that are unfinished. */
+const batches = new Map<number, Batch>();
 let decoding = 0;
+/** Images at a time, whatever `workers` says: what the limit of open files has proved to allow. */
+let mostAtOnce = Number.POSITIVE_INFINITY;
 
 port.on('message', (message: DecodeRequest | { cancel: number }) => {
   if ('cancel' in message) {
-    const position = queue.findIndex(({ request }) => request.id === message.cancel);
-    if (position >= 0) queue.splice(position, 1);
+    const batch = batches.get(message.cancel);
+    if (batch !== undefined) abandon(batch);
   } else {
-    queue.push({ request: message, next: 0, decoding: 0, failed: undefined });
+    const batch = { request: message, next: 0, decoding: 0, unreadable: [], failed: undefined, isCancelled: false };
+    batches.set(message.id, batch);
+    queue.push(batch);
   }
   startMore();
 });
 
+function abandon(batch: Batch): void {
+  batch.isCancelled = true;
+  batch.next = batch.request.paths.length;
+  if (batch.decoding === 0) batches.delete(batch.request.id);
+}
+
 function startMore(): void {
-  for (
-    let batch = queue[0];
-    batch !== undefined && decoding < batch.request.workers * imagesPerThread;
-    batch = queue[0]
-  ) {
-    if (batch.next >= batch.request.paths.length) {
-      queue.shift();
-      continue;
-    }
-    void decodeOne(batch, batch.next++);
+  for (let batch = queue[0]; batch !== undefined; batch = queue[0]) {
+    if (batch.next >= batch.request.paths.length) queue.shift();
+    else if (decoding >= Math.min(batch.request.workers * imagesPerThread, mostAtOnce)) return;
+    else void decodeOne(batch, batch.next++);
   }
 }
 
@@ -57,23 +68,51 @@ async function decodeOne(batch: Batch, position: number): Promise<void> {
   try {
     const recipe = drawRecipe(augment, indices[position] ?? 0);
     const offset = position * preprocessing.crop ** 2 * 3;
-    await decodeInto(paths[position] ?? '', preprocessing, { recipe, buffer, offset });
+    await readAgain(() => decodeInto(paths[position] ?? '', preprocessing, { recipe, buffer, offset }), {
+      onTooManyOpen: () => {
+        // Half of what was too much leaves some for the rest of the program.
+        mostAtOnce = Math.min(mostAtOnce, Math.max(1, Math.floor(decoding / 2)));
+      },
+      isGivenUp: () => batch.isCancelled,
+    });
   } catch (error) {
-    if (batch.failed === undefined || position < batch.failed.position) {
-      batch.failed = { position, reply: failure(id, error) };
+    if (error instanceof UnreadableImageError) {
+      batch.unreadable.push({ position, reason: error.reason });
+    } else {
+      batch.failed ??= failure(id, error);
+      batch.next = paths.length;
     }
-    // Images before this one may still fail; those after it no longer matter.
-    batch.next = paths.length;
   }
   decoding--;
   batch.decoding--;
+  if (batch.decoding === 0 && batch.next >= paths.length) finish(batch);
   startMore();
-  if (batch.decoding > 0 || batch.next < paths.length) return;
-  if (batch.failed === undefined) port?.postMessage({ id, buffer } satisfies DecodeReply, [buffer]);
-  else port?.postMessage(batch.failed.reply);
+}
+
+function finish(batch: Batch): void {
+  const { id, buffer } = batch.request;
+  batches.delete(id);
+  if (batch.isCancelled) return;
+  if (batch.failed !== undefined) {
+    port?.postMessage(batch.failed);
+    return;
+  }
+  const unreadable = batch.unreadable.sort((a, b) => a.position - b.position);
+  closeGaps(batch.request, unreadable);
+  port?.postMessage({ id, buffer, unreadable } satisfies DecodeReply, [buffer]);
+}
+
+/** Moves the images behind an unreadable one forward, so that those that were read lie one after the other. */
+function closeGaps({ buffer, paths, preprocessing }: DecodeRequest, unreadable: readonly Unreadable[]): void {
+  const imageBytes = preprocessing.crop ** 2 * 3;
+  const pixels = new Uint8Array(buffer);
+  for (const [i, { position }] of unreadable.entries()) {
+    const end = unreadable[i + 1]?.position ?? paths.length;
+    pixels.copyWithin((position - i) * imageBytes, (position + 1) * imageBytes, end * imageBytes);
+  }
 }
 
 function failure(id: number, error: unknown): DecodeReply {
-  if (error instanceof UnreadableImageError) return { id, path: error.path, reason: error.reason };
+  if (error instanceof UserError) return { id, mistake: error.parts };
   return { id, bug: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

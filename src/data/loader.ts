@@ -1,20 +1,34 @@
 // Batches of decoded images, several of them decoded ahead while the consumer is busy with one.
 
 import type { AugmentOptions } from './augment.js';
-import { decodeThread, type PendingDecode } from './decode-thread.js';
-import type { ImageList } from './image-list.js';
+import { type Decoded, decodeThread, type PendingDecode } from './decode-thread.js';
+import type { ImageList, LabelledImage } from './image-list.js';
 import type { Preprocessing } from './preprocessing.js';
 import { defaultWorkers } from './threads.js';
 
+/** An image that could not be read. */
+export interface BadImage {
+  path: string;
+  /** Why, in plain words: a phrase without a full stop. */
+  reason: string;
+  /** In the list of images. */
+  index: number;
+}
+
 /** A decoded batch. It is valid until the next one is asked for: its memory is then used again. */
 export interface Batch {
-  /** Red, green, blue bytes, [size, crop, crop, 3], padded to a multiple of 4 bytes; at offset 0 of its buffer. */
+  /** Red, green, blue bytes, [size, crop, crop, 3], padded with zeros to a multiple of 4 bytes; at offset 0 of its buffer. */
   pixels: Uint8Array<ArrayBuffer>;
   /** Class of each image, [size]. */
   labels: Int32Array<ArrayBuffer>;
+  /** Images that could be read: 0 where none of the batch's could. */
   size: number;
   /** Index of each image in the list, [size]. */
   indices: Uint32Array;
+  /** The images of this batch that could not be read, in order: all of the above is without them. */
+  bad: readonly BadImage[];
+  /** Which batch of the pass this is, from 0. */
+  position: number;
   /** How long the consumer waited for this batch. */
   waitMs: number;
 }
@@ -38,18 +52,22 @@ export interface LoaderOptions {
   workers?: number;
   /** Batches decoded ahead of the one in use; default 3. */
   prefetch?: number;
+  /** Batches before this one are left out, undecoded; default 0. There may be nothing left. */
+  firstBatch?: number;
 }
 
 /** A batch that is being decoded. */
 interface PendingBatch {
+  position: number;
   decode: PendingDecode;
-  labels: Int32Array<ArrayBuffer>;
+  images: readonly LabelledImage[];
   indices: Uint32Array;
 }
 
 /**
- * Delivers the images of `order` in batches. Nothing starts before the loader is iterated. Iterating rejects with an
- * UnreadableImageError at the batch that holds a bad image; leaving the loop early drops what was decoded ahead.
+ * Delivers the images of `order` in batches; which images belong to one depends on `order`, `batchSize` and its position
+ * alone. Nothing starts before the loader is iterated. Images that can't be read are listed in their batch, and it is
+ * for the consumer to mind them; leaving the loop early drops what was decoded ahead.
  */
 export function createLoader({
   images,
@@ -59,40 +77,42 @@ export function createLoader({
   augment = { kind: 'none', seed: 0, epoch: 0 },
   workers = defaultWorkers(),
   prefetch = 3,
+  firstBatch = 0,
 }: LoaderOptions): Loader {
   const limits = { batchSize, workers, prefetch };
   for (const [name, limit] of Object.entries(limits)) {
     if (!Number.isInteger(limit) || limit < 1) throw new Error(`internal: the loader's ${name} is ${limit}`);
   }
   const batches = Math.ceil(order.length / batchSize);
+  if (!Number.isInteger(firstBatch) || firstBatch < 0 || firstBatch > batches) {
+    throw new Error(`internal: the loader's first batch is ${firstBatch} of ${batches}`);
+  }
 
   const begin = (position: number, buffer: ArrayBuffer): PendingBatch => {
     const indices = order.slice(position * batchSize, (position + 1) * batchSize);
     const chosen = Array.from(indices, (index) => images.at(index));
     const paths = chosen.map((image) => image.path);
-    const labels = Int32Array.from(chosen, (image) => image.label);
     const decode = decodeThread().decode({ paths, indices, preprocessing, augment, workers, buffer });
-    return { decode, labels, indices };
+    return { position, decode, images: chosen, indices };
   };
 
   async function* iterate(): AsyncGenerator<Batch, void, void> {
     const bufferBytes = paddedBytes(batchSize, preprocessing);
     const pending: PendingBatch[] = [];
-    let begun = 0;
+    let begun = firstBatch;
     const beginNext = (buffer: ArrayBuffer) => {
       if (begun < batches) pending.push(begin(begun++, buffer));
     };
     try {
       // One buffer is the consumer's, `prefetch` are being filled: as many as there are, for the whole pass.
-      for (let i = 0; i < prefetch + 1 && i < batches; i++) beginNext(new ArrayBuffer(bufferBytes));
+      const buffers = Math.min(prefetch + 1, batches - firstBatch);
+      for (let i = 0; i < buffers; i++) beginNext(new ArrayBuffer(bufferBytes));
       for (let batch = pending.shift(); batch !== undefined; batch = pending.shift()) {
         const askedAt = performance.now();
-        const buffer = await batch.decode.buffer;
+        const decoded = await batch.decode.decoded;
         const waitMs = performance.now() - askedAt;
-        const { labels, indices } = batch;
-        const pixels = new Uint8Array(buffer, 0, paddedBytes(indices.length, preprocessing));
-        yield { pixels, labels, size: indices.length, indices, waitMs };
-        beginNext(buffer);
+        yield { ...assemble(batch, decoded, preprocessing), waitMs };
+        beginNext(decoded.buffer);
       }
     } finally {
       for (const { decode } of pending) decode.cancel();
@@ -102,7 +122,33 @@ export function createLoader({
   return { batches, images: order.length, [Symbol.asyncIterator]: iterate };
 }
 
-/** Bytes of `size` images, rounded up so that they can be seen as 32-bit numbers. */
-function paddedBytes(size: number, { crop }: Preprocessing): number {
-  return Math.ceil((size * crop * crop * 3) / 4) * 4;
+/** What the consumer gets of a batch. */
+function assemble(batch: PendingBatch, decoded: Decoded, preprocessing: Preprocessing): Omit<Batch, 'waitMs'> {
+  const { position, images, indices } = batch;
+  const { buffer, unreadable } = decoded;
+  const reasons = new Map(unreadable.map((image) => [image.position, image.reason]));
+  const bad: BadImage[] = [];
+  const labels = new Int32Array(images.length - unreadable.length);
+  const goodIndices = new Uint32Array(labels.length);
+  let size = 0;
+  for (const [i, { path, label }] of images.entries()) {
+    const index = indices[i] ?? 0;
+    const reason = reasons.get(i);
+    if (reason !== undefined) {
+      bad.push({ path, reason, index });
+    } else {
+      labels[size] = label;
+      goodIndices[size++] = index;
+    }
+  }
+  const pixels = new Uint8Array(buffer, 0, paddedBytes(size, preprocessing));
+  pixels.fill(0, imageBytes(preprocessing) * size);
+  return { pixels, labels, size, indices: goodIndices, bad, position };
 }
+
+/** Bytes of `size` images, rounded up so that they can be seen as 32-bit numbers. */
+function paddedBytes(size: number, preprocessing: Preprocessing): number {
+  return Math.ceil((size * imageBytes(preprocessing)) / 4) * 4;
+}
+
+const imageBytes = ({ crop }: Preprocessing) => crop * crop * 3;

@@ -1,51 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { before, type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import sharp from 'sharp';
 import type { ImageList } from '#src/data/image-list.js';
-import { type Batch, createLoader, type LoaderOptions } from '#src/data/loader.js';
-import { preprocessings } from '#src/data/preprocessing.js';
-import { MersenneTwister, randperm } from '#src/data/random.js';
-import { temporaryFolder } from './temporary-folder.js';
-
-const preprocessing = { ...preprocessings.resnet, resize: 35, crop: 33 };
-const imageBytes = 33 * 33 * 3;
-
-/** PNG files each of one grey, its position in the list. */
-let greys: Buffer[];
-before(async () => {
-  const drawn = Array.from({ length: 40 }, (_, grey) =>
-    sharp({ create: { width: 40, height: 35, channels: 3, background: { r: grey, g: grey, b: grey } } })
-      .png()
-      .toBuffer(),
-  );
-  greys = await Promise.all(drawn);
-});
-
-/** The grey images as files; those at `bad` hold no image. */
-function imageFiles(t: TestContext, bad: readonly number[] = []): ImageList {
-  const folder = temporaryFolder(t);
-  for (const [i, file] of greys.entries()) writeFileSync(join(folder, `${i}.png`), bad.includes(i) ? 'no image' : file);
-  return { length: greys.length, at: (index) => ({ path: join(folder, `${index}.png`), label: index % 5 }) };
-}
+import { createLoader, type LoaderOptions } from '#src/data/loader.js';
+import { greyBytes, greyImages, greysOf, greyPreprocessing as preprocessing } from './grey-images.js';
 
 function loaderOf(images: ImageList, options: Partial<LoaderOptions> = {}) {
   const order = Uint32Array.from({ length: images.length }, (_, i) => (i * 7) % images.length);
   return createLoader({ images, order, batchSize: 6, preprocessing, workers: 3, ...options });
-}
-
-/** The grey of each image of a batch, which must be that grey all over. */
-function greysOf({ pixels, size }: Batch): number[] {
-  return Array.from({ length: size }, (_, i) => {
-    const image = pixels.subarray(i * imageBytes, (i + 1) * imageBytes);
-    assert.ok(image.every((value) => value === image[0]));
-    return image[0] ?? Number.NaN;
-  });
 }
 
 const fixtures = ['wide.jpg', 'grey.jpg', 'tall.png', 'exact.jpg', 'transparent.webp'].map((name) =>
@@ -59,7 +24,7 @@ async function squaresOf(options: Partial<LoaderOptions>): Promise<Map<number, B
   const squares = new Map<number, Buffer>();
   for await (const { pixels, indices } of loaderOf(photos, options)) {
     for (const [i, index] of indices.entries()) {
-      squares.set(index, Buffer.from(pixels.subarray(i * imageBytes, (i + 1) * imageBytes)));
+      squares.set(index, Buffer.from(pixels.subarray(i * greyBytes, (i + 1) * greyBytes)));
     }
   }
   return squares;
@@ -85,7 +50,7 @@ test('another epoch or seed changes every image, and none changes nothing', asyn
 });
 
 test('every image comes once, in order, with its label', async (t) => {
-  const images = imageFiles(t);
+  const images = await greyImages(t);
   const loader = loaderOf(images);
   assert.deepEqual([loader.batches, loader.images], [7, 40]);
   const sizes: number[] = [];
@@ -98,7 +63,7 @@ test('every image comes once, in order, with its label', async (t) => {
       Array.from(batch.indices, (index) => index % 5),
     );
     assert.equal(batch.pixels.byteOffset, 0);
-    assert.equal(batch.pixels.byteLength, Math.ceil((batch.size * imageBytes) / 4) * 4);
+    assert.equal(batch.pixels.byteLength, Math.ceil((batch.size * greyBytes) / 4) * 4);
     assert.ok(batch.waitMs >= 0);
     seen.push(...batch.indices);
   }
@@ -110,7 +75,7 @@ test('every image comes once, in order, with its label', async (t) => {
 });
 
 test('two passes at once do not mix', async (t) => {
-  const images = imageFiles(t);
+  const images = await greyImages(t);
   const check = async (batchSize: number) => {
     for await (const batch of loaderOf(images, { batchSize })) assert.deepEqual(greysOf(batch), [...batch.indices]);
   };
@@ -119,29 +84,9 @@ test('two passes at once do not mix', async (t) => {
 
 test('no more buffers exist than batches are in flight', async (t) => {
   const seen = new Set<ArrayBufferLike>();
-  for await (const { pixels } of loaderOf(imageFiles(t), { batchSize: 2, prefetch: 2 })) seen.add(pixels.buffer);
+  for await (const { pixels } of loaderOf(await greyImages(t), { batchSize: 2, prefetch: 2 })) seen.add(pixels.buffer);
   // Those handed back to the decoding thread are detached; the last three had no batch left to hold.
   assert.equal([...seen].filter((buffer) => buffer.byteLength > 0).length, 3);
-});
-
-test('an unreadable image fails the batch that holds it, and not before', async (t) => {
-  const images = imageFiles(t, [14, 16]);
-  const order = Uint32Array.from({ length: 40 }, (_, i) => i);
-  let batches = 0;
-  const pass = async () => {
-    for await (const batch of loaderOf(images, { order })) {
-      batches++;
-      assert.deepEqual(greysOf(batch), [...batch.indices]);
-      await sleep(20);
-    }
-  };
-  await assert.rejects(pass(), {
-    name: 'UserError',
-    path: images.at(14).path,
-    message: /14\.png: found something that is no image/,
-  });
-  assert.equal(batches, 2);
-  for await (const batch of loaderOf(imageFiles(t))) assert.deepEqual(greysOf(batch), [...batch.indices]);
 });
 
 test('leaving early drops what was decoded ahead, bad images included', async (t) => {
@@ -149,7 +94,7 @@ test('leaving early drops what was decoded ahead, bad images included', async (t
   const note = (error: unknown) => unhandled.push(error);
   process.on('unhandledRejection', note);
   t.after(() => process.off('unhandledRejection', note));
-  const images = imageFiles(t, [21, 22, 23]);
+  const images = await greyImages(t, [21, 22, 23]);
   const order = Uint32Array.from({ length: 40 }, (_, i) => i);
   for (let pass = 0; pass < 20; pass++) {
     for await (const batch of loaderOf(images, { order })) {
@@ -159,21 +104,6 @@ test('leaving early drops what was decoded ahead, bad images included', async (t
   }
   await sleep(50);
   assert.deepEqual(unhandled, []);
-});
-
-test('the first bad image of a batch is named, whichever fails first', async (t) => {
-  const folder = temporaryFolder(t);
-  const noise = Buffer.from(randperm(1000 * 1000 * 3, new MersenneTwister(1)));
-  const whole = await sharp(noise, { raw: { width: 1000, height: 1000, channels: 3 } })
-    .png()
-    .toBuffer();
-  writeFileSync(join(folder, '0'), whole.subarray(0, -1000));
-  writeFileSync(join(folder, '1'), '');
-  const images = { length: 2, at: (index: number) => ({ path: join(folder, String(index)), label: 0 }) };
-  const next = loaderOf(images, { order: Uint32Array.of(0, 1) })
-    [Symbol.asyncIterator]()
-    .next();
-  await assert.rejects(next, { path: join(folder, '0') });
 });
 
 test('what a pass left early had asked for does not hold up the next one', async () => {
@@ -197,7 +127,7 @@ test('what a pass left early had asked for does not hold up the next one', async
 
 test('batches are decoded while the main thread is blocked', async (t) => {
   const waits: number[] = [];
-  for await (const { waitMs } of loaderOf(imageFiles(t), { batchSize: 4 })) {
+  for await (const { waitMs } of loaderOf(await greyImages(t), { batchSize: 4 })) {
     waits.push(waitMs);
     const until = performance.now() + 100;
     while (performance.now() < until);
@@ -207,7 +137,7 @@ test('batches are decoded while the main thread is blocked', async (t) => {
 });
 
 test('the decoding thread does not keep a finished program alive', async (t) => {
-  const images = imageFiles(t);
+  const images = await greyImages(t);
   const program = `
     import { createLoader } from '#src/data/loader.js';
     const images = { length: 1, at: () => ({ path: ${JSON.stringify(images.at(0).path)}, label: 0 }) };
@@ -220,7 +150,34 @@ test('the decoding thread does not keep a finished program alive', async (t) => 
 });
 
 test('an empty order gives no batches', async (t) => {
-  const loader = loaderOf(imageFiles(t), { order: new Uint32Array(0) });
+  const loader = loaderOf(await greyImages(t), { order: new Uint32Array(0) });
   assert.equal(loader.batches, 0);
   for await (const _ of loader) assert.fail('no batch was expected');
+});
+
+test('a pass can begin at any batch: those that follow are the ones of a whole pass', async () => {
+  const passFrom = async (firstBatch: number) => {
+    const loader = loaderOf(photos, { augment, batchSize: 3, firstBatch });
+    assert.deepEqual([loader.batches, loader.images], [7, 20]);
+    const batches: { position: number; indices: number[]; labels: number[]; pixels: Buffer }[] = [];
+    for await (const { position, indices, labels, pixels } of loader) {
+      batches.push({ position, indices: [...indices], labels: [...labels], pixels: Buffer.from(pixels) });
+    }
+    return batches;
+  };
+  const whole = await passFrom(0);
+  assert.deepEqual(
+    whole.map(({ position }) => position),
+    [0, 1, 2, 3, 4, 5, 6],
+  );
+  for (const firstBatch of [1, 3, 6, 7]) assert.deepEqual(await passFrom(firstBatch), whole.slice(firstBatch));
+});
+
+test('a first batch that there is not is a bug', () => {
+  for (const firstBatch of [-1, 8, 1.5, Number.NaN]) {
+    assert.throws(
+      () => loaderOf(photos, { batchSize: 3, firstBatch }),
+      /^Error: internal: the loader's first batch is/,
+    );
+  }
 });
