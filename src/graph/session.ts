@@ -17,18 +17,23 @@ export interface Session<Name extends string> {
   dispose(): void;
 }
 
-/** Compiles `graph` so that each of `signatures` can be run. Nothing is left on disk. */
+/** Compiles `graph` so that each of `named` can be run. Nothing is left on disk. */
 export async function openSession<Name extends string>(
   runtime: Runtime,
   graph: Graph,
-  signatures: Readonly<Record<Name, Signature>>,
+  named: Readonly<Partial<Record<Name, Signature>>>,
 ): Promise<Session<Name>> {
+  const signatures: Readonly<Record<string, Signature>> = Object.fromEntries(
+    Object.entries<Signature | undefined>(named).flatMap(([name, given]) => (given ? [[name, given]] : [])),
+  );
   const whole = encodeSavedModel(graph, signatures);
   const signaturesOnly = encodeSavedModel(new Graph(), signatures);
   const model = await runtime.loadModel({ whole, signaturesOnly }, Object.keys(signatures));
   return {
     run(signature, inputs = {}) {
-      checkInputs(signature, signatures[signature].inputs, inputs);
+      const found = signatures[signature];
+      if (!found) throw new Error(`internal: the graph has no signature ${signature}`);
+      checkInputs(signature, found.inputs, inputs);
       return model.run(signature, inputs);
     },
     dispose: () => model.dispose(),

@@ -27,15 +27,19 @@ export interface GroupState {
   step: number;
 }
 
+/** PyTorch's names for what an optimizer keeps beside each parameter. */
+export type SlotKind = 'exp_avg' | 'exp_avg_sq' | 'momentum_buffer';
+
 export interface OptimizerSlot {
   parameter: Parameter;
-  /** PyTorch's name, as `exp_avg`. */
-  name: string;
+  kind: SlotKind;
+  /** Named `<parameter>/<kind>`, and laid out as the parameter's own. */
   variable: Variable;
   group: Group;
 }
 
 export interface Optimizer {
+  readonly slotKinds: readonly SlotKind[];
   /** The state it keeps beside each parameter that it has updates for, zero at first. */
   readonly slots: readonly OptimizerSlot[];
   /** One update. `value` is what the parameter was when the gradient was computed. */
@@ -63,6 +67,7 @@ function adam(graph: Graph, options: Extract<OptimizerOptions, { kind: 'adam' }>
   });
   return {
     ...scalars,
+    slotKinds: ['exp_avg', 'exp_avg_sq'],
     slots,
     update(parameter, { gradient, value, group }) {
       const { learning_rate: rate, beta1_power: beta1Power, beta2_power: beta2Power, epsilon: fed } = scalars.of(group);
@@ -84,6 +89,7 @@ function sgd(graph: Graph, options: Extract<OptimizerOptions, { kind: 'sgd' }>):
   const scalars = scalarTable(graph, { learning_rate: ({ learningRate }) => learningRate });
   return {
     ...scalars,
+    slotKinds: ['momentum_buffer'],
     slots,
     update(parameter, { gradient, value, group }) {
       const { learning_rate: rate } = scalars.of(group);
@@ -124,11 +130,11 @@ function scalarTable<K extends string>(graph: Graph, values: Record<K, (state: G
 /** A parameter's slots are the same in every step that updates it. */
 function slotList(graph: Graph) {
   const slots: OptimizerSlot[] = [];
-  const slot = (parameter: Parameter, name: string, group: Group): Variable => {
-    const known = slots.find((made) => made.parameter === parameter && made.name === name);
+  const slot = (parameter: Parameter, kind: SlotKind, group: Group): Variable => {
+    const known = slots.find((made) => made.parameter === parameter && made.kind === kind);
     if (known) return known.variable;
-    const variable = new Variable(graph, `${parameter.name}/${name}`, 'float32', parameter.variable.shape);
-    slots.push({ parameter, name, variable, group });
+    const variable = new Variable(graph, `${parameter.name}/${kind}`, 'float32', parameter.variable.shape);
+    slots.push({ parameter, kind, variable, group });
     return variable;
   };
   return { slots, slot };

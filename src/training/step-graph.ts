@@ -5,18 +5,19 @@ import { Graph, type Node, type Tensor } from '../graph/graph.js';
 import { cast } from '../graph/ops/array.js';
 import { crossEntropy, inTopK } from '../graph/ops/loss.js';
 import { mean, sum } from '../graph/ops/math.js';
-import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
+import { identity } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
 import type { FloatType } from '../graph/types.js';
 import { type Frozen, freezingOf } from '../models/freezing.js';
 import type { Model } from '../models/model.js';
 import { type BuildContext, Module } from '../models/module.js';
-import { filled, type Parameter, ParameterStore } from '../models/parameters.js';
+import { type Parameter, ParameterStore } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
 import { type GraphInput, graphInput, type InputImages } from './input.js';
 import { type LossOptions, trainingLoss } from './loss.js';
 import { mixImages, mixInputs } from './mixing.js';
 import { createOptimizer, type Group, type Optimizer, type OptimizerOptions } from './optimizer.js';
+import { initSignatures, type SlotStep, slotSignatures } from './state-signatures.js';
 
 export interface StepGraphOptions extends LossOptions {
   model: Model;
@@ -42,6 +43,7 @@ export interface StepGraphOptions extends LossOptions {
  *   `unfreeze`, once, before the first `late_step`, which trains what was frozen, too.
  * - `eval_step`: the same outputs, nothing changed, and the logits.
  * - `read_weights`: what `init` takes. `gradients`: of one training batch, nothing updated.
+ * Besides, a `SlotStep` each for the optimizer's slots.
  */
 export type StepName =
   | 'init'
@@ -55,7 +57,7 @@ export type StepName =
 
 export interface StepGraph {
   graph: Graph;
-  signatures: Record<StepName, Signature>;
+  signatures: Record<StepName, Signature> & Partial<Record<SlotStep, Signature>>;
   parameters: readonly Parameter[];
   /** Those that `train_step` trains. */
   trained: readonly Parameter[];
@@ -103,10 +105,10 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     lateRandom: 'random_seed' in late.inputs,
     signatures: {
       ...initSignatures(graph, parameters.all, optimizer),
+      ...slotSignatures(graph, optimizer),
       train_step: { inputs: { ...training.inputs, ...optimizer.inputs(training.groups) }, outputs: training.outputs },
       late_step: { inputs: { ...late.inputs, ...optimizer.inputs(late.groups) }, outputs: late.outputs },
       eval_step: { inputs: fed, outputs: evaluation },
-      read_weights: { inputs: {}, outputs: readParameters(graph, parameters.all) },
       gradients: { inputs: training.inputs, outputs: training.gradients },
     },
   };
@@ -179,47 +181,6 @@ function after<K extends string>(graph: Graph, nodes: readonly Node[], outputs: 
     const delayed = Object.entries<Tensor>(outputs).map(([name, tensor]) => [name, identity(tensor, name)]);
     return Object.fromEntries(delayed) as Record<K, Tensor>;
   });
-}
-
-function initSignatures(graph: Graph, parameters: readonly Parameter[], optimizer: Optimizer) {
-  const resetSlots = (isLate: boolean) =>
-    optimizer.slots
-      .filter(({ group }) => (group === 'late') === isLate)
-      .map(({ variable }) => variable.assign(filled(graph, 0, variable.shape)));
-  const doneAfter = (nodes: readonly Node[]) => ({
-    done: graph.after(nodes, () => identity(floatConstant(graph, 1), 'done')),
-  });
-  const signature = (inputs: Record<string, Tensor>, assign: () => readonly Node[]): Signature => {
-    return { inputs, outputs: doneAfter([...assign(), ...resetSlots(false)]) };
-  };
-
-  const placeholders = graph.scope('init', () =>
-    parameters.map(({ name, spec }) => [name, placeholder(graph, name, 'float32', spec.shape)] as const),
-  );
-  const init = graph.scope('init', () =>
-    signature(Object.fromEntries(placeholders), () =>
-      parameters.map((parameter, index) =>
-        parameter.variable.assign(parameter.enterGraph(defined(placeholders[index])[1])),
-      ),
-    ),
-  );
-  const init_random = graph.scope('init_random', () => {
-    const seed = placeholder(graph, 'seed', 'int32', [2]);
-    return signature({ seed }, () =>
-      parameters.map((parameter, index) => parameter.variable.assign(parameter.draw(seed, index))),
-    );
-  });
-  // What is frozen takes no memory for the optimizer's state before this.
-  const unfreeze = graph.scope('unfreeze', () => ({ inputs: {}, outputs: doneAfter(resetSlots(true)) }));
-  return { init, init_random, unfreeze };
-}
-
-function readParameters(graph: Graph, parameters: readonly Parameter[]): Record<string, Tensor> {
-  return graph.scope('read_weights', () =>
-    Object.fromEntries(
-      parameters.map((parameter) => [parameter.name, identity(parameter.leaveGraph(parameter.variable.read()))]),
-    ),
-  );
 }
 
 function defined<T>(value: T | undefined): T {

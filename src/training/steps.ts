@@ -4,8 +4,21 @@ import { float32, type HostTensor, int32, openSession, outputOf, type Runtime } 
 import type { ParameterSpec } from '../models/parameters.js';
 import type { StateDict } from '../weights/state-dict.js';
 import { type Mix, mixFeeds, unmixed } from './mixing.js';
-import type { Group, GroupState } from './optimizer.js';
-import { buildStepGraph, type StepGraphOptions } from './step-graph.js';
+import type { Group, GroupState, SlotKind } from './optimizer.js';
+import { phaseOf, type SlotStep } from './state-signatures.js';
+import { buildStepGraph, type StepGraphOptions, type StepName } from './step-graph.js';
+import {
+  freshCounters,
+  phasesAt,
+  requireCounters,
+  requireTensors,
+  type StepCounters,
+  type StepState,
+  slotSpecsAt,
+  type TensorSpec,
+} from './step-state.js';
+
+export type { StepCounters, StepState };
 
 /** Images and labels as the loader hands them out. */
 export interface StepBatch {
@@ -37,12 +50,30 @@ export interface Steps {
   /** Sets all weights; names and shapes must be exactly `parameters`'. */
   loadWeights(weights: StateDict): void;
   readWeights(): StateDict;
+  /** How far the run is; a copy. */
+  readonly counters: StepCounters;
+  /** What the optimizer keeps of each parameter, by PyTorch's names. */
+  readonly slotKinds: readonly SlotKind[];
+  /**
+   * The optimizer's slots of one kind (or all, which takes the memory of all at once), under names such as
+   * `layer1.0.conv1.weight/exp_avg` and in torchvision's shapes; of what is frozen still, there are none.
+   */
+  readSlots(kind?: SlotKind): StateDict;
+  /** Names and shapes of what `readSlots` gives when the run is as far as `counters` say. */
+  slotSpecs(counters: StepCounters, kind?: SlotKind): readonly TensorSpec[];
+  /**
+   * Goes on from a state that was read: the next step is the one that would have come then, to the bit. Throws, having
+   * changed nothing, where names, shapes or counters don't fit.
+   */
+  restore(state: StepState): void;
   /** Those that training changes before `unfreeze`. */
   readonly trained: readonly ParameterSpec[];
   /** One optimizer step. */
   train(batch: StepBatch, learningRate: number, extras?: StepExtras): StepResult;
   /** Trains what was frozen from the next step on; for steps that were compiled with `unfreezeLater`. */
   unfreeze(): void;
+  /** Whether `unfreeze` has been called since the weights were set. */
+  readonly isUnfrozen: boolean;
   /** Scores: [N, classes] in row-major order. */
   evaluate(batch: StepBatch): StepResult & { logits: Float32Array };
   /**
@@ -56,46 +87,80 @@ export interface Steps {
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
 export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
   const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph(options);
-  const session = await openSession(runtime, graph, signatures);
+  const session = await openSession<StepName | SlotStep>(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);
   const random = { train_step: built.random, late_step: built.lateRandom };
-  let step = 0;
-  /** Steps before `unfreeze`; undefined until then. */
-  let frozenSteps: number | undefined;
-  let runSeed = 0;
-  const reset = (run: () => void) => {
-    run();
-    step = 0;
-    frozenSteps = undefined;
-  };
-  const trainingFeeds = (name: 'train_step' | 'late_step', batch: StepBatch, at: number, mix = unmixed) => ({
+  let counters = freshCounters(0);
+  const trainingFeeds = (name: 'train_step' | 'late_step', batch: StepBatch, mix = unmixed) => ({
     ...feeds(batch),
-    ...(random[name] && { random_seed: int32([runSeed, at]) }),
+    ...(random[name] && { random_seed: int32([counters.runSeed, counters.step + counters.skipped + 1]) }),
     ...(options.mixing && mixFeeds(mix)),
   });
+  /** The slots in use, by the signature that reads or sets them. */
+  const inUse = (kind: SlotKind, of = counters) =>
+    phasesAt(of).flatMap((phase) => {
+      const slots = optimizer.slots.filter((slot) => slot.kind === kind && phaseOf(slot) === phase);
+      const names = slots.map(({ variable }) => variable.name);
+      return names.length === 0
+        ? []
+        : [{ read: `read_${phase}_${kind}`, load: `load_${phase}_${kind}`, names } as const];
+    });
   return {
     parameters: parameters.map(({ spec }) => spec),
     trained: trained.map(({ spec }) => spec),
     drawWeights(seed) {
-      runSeed = seed | 0;
-      reset(() => session.run('init_random', { seed: int32([runSeed, 0]) }));
+      const runSeed = seed | 0;
+      session.run('init_random', { seed: int32([runSeed, 0]) });
+      counters = freshCounters(runSeed);
     },
-    loadWeights: (weights) => reset(() => session.run('init', asInputs(weights))),
+    loadWeights(weights) {
+      session.run('init', asInputs(weights));
+      counters = freshCounters(counters.runSeed);
+    },
     readWeights: () => asStateDict(session.run('read_weights'), names),
+    get counters() {
+      return { ...counters };
+    },
+    slotKinds: optimizer.slotKinds,
+    readSlots(kind) {
+      const kinds = kind === undefined ? optimizer.slotKinds : [kind];
+      const parts = kinds.flatMap((each) => inUse(each));
+      return new Map(parts.flatMap(({ read, names }) => [...asStateDict(session.run(read), names)]));
+    },
+    slotSpecs: (of, kind) => slotSpecsAt(optimizer.slots, of, kind),
+    restore({ weights, slots, counters: reached }) {
+      requireCounters(reached);
+      requireTensors(
+        'the weights',
+        parameters.map(({ spec }) => spec),
+        weights,
+      );
+      requireTensors('the slots', slotSpecsAt(optimizer.slots, reached), slots);
+      session.run('init', asInputs(weights));
+      for (const { load, names } of optimizer.slotKinds.flatMap((kind) => inUse(kind, reached))) {
+        session.run(load, asInputs(slots, names));
+      }
+      counters = { ...reached };
+    },
     train(batch, learningRate, { backboneRate = learningRate, mix } = {}) {
-      step += 1;
-      const name = frozenSteps === undefined ? 'train_step' : 'late_step';
+      const step = counters.step + 1;
+      const name = counters.frozenSteps === undefined ? 'train_step' : 'late_step';
       const states: Record<Group, GroupState> = {
         head: { step, learningRate },
         backbone: { step, learningRate: backboneRate },
-        late: { step: step - (frozenSteps ?? 0), learningRate: backboneRate },
+        late: { step: step - (counters.frozenSteps ?? 0), learningRate: backboneRate },
       };
       const used = new Map([...groups[name]].map((group) => [group, states[group]]));
-      return result(batch, session.run(name, { ...trainingFeeds(name, batch, step, mix), ...optimizer.feeds(used) }));
+      const outputs = session.run(name, { ...trainingFeeds(name, batch, mix), ...optimizer.feeds(used) });
+      counters.step = step;
+      return result(batch, outputs);
     },
     unfreeze() {
       session.run('unfreeze');
-      frozenSteps = step;
+      counters.frozenSteps = counters.step;
+    },
+    get isUnfrozen() {
+      return counters.frozenSteps !== undefined;
     },
     evaluate(batch) {
       const outputs = session.run('eval_step', feeds(batch));
@@ -103,7 +168,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
     },
     gradients: (batch) =>
       asStateDict(
-        session.run('gradients', trainingFeeds('train_step', batch, step + 1)),
+        session.run('gradients', trainingFeeds('train_step', batch)),
         trained.map(({ name }) => name),
       ),
     dispose: () => session.dispose(),
@@ -126,8 +191,12 @@ function result({ labels }: StepBatch, outputs: Record<string, HostTensor>): Ste
   };
 }
 
-function asInputs(weights: StateDict): Record<string, HostTensor> {
-  return Object.fromEntries([...weights].map(([name, { data, shape }]) => [name, float32(data, shape)]));
+function asInputs(tensors: StateDict, names: Iterable<string> = tensors.keys()): Record<string, HostTensor> {
+  const input = (name: string): [string, HostTensor][] => {
+    const tensor = tensors.get(name);
+    return tensor ? [[name, float32(tensor.data, tensor.shape)]] : [];
+  };
+  return Object.fromEntries([...names].flatMap(input));
 }
 
 /** `names` in torchvision's order, which the graph's outputs do not keep. */

@@ -1,0 +1,69 @@
+// What a run's state between two steps is made of, so that it can be kept and gone on from.
+
+import type { StateDict } from '../weights/state-dict.js';
+import type { OptimizerSlot, SlotKind } from './optimizer.js';
+import { phaseOf, type SlotPhase } from './state-signatures.js';
+
+/** How far a run is: what `Steps` keeps beside the graph's variables. */
+export interface StepCounters {
+  /** Steps that changed the weights. */
+  step: number;
+  /** Those among them that came before `unfreeze`; undefined while the frozen part is frozen. */
+  frozenSteps: number | undefined;
+  /** What dropout draws from, int32. */
+  runSeed: number;
+  /** Steps that the guard left out. */
+  skipped: number;
+}
+
+export interface StepState {
+  weights: StateDict;
+  /** `<parameter>/<kind>`, in torchvision's shapes. */
+  slots: StateDict;
+  counters: StepCounters;
+}
+
+/** A tensor's name outside the graph, and torchvision's shape. */
+export interface TensorSpec {
+  name: string;
+  shape: readonly number[];
+}
+
+export const freshCounters = (runSeed: number): StepCounters => {
+  return { step: 0, frozenSteps: undefined, runSeed, skipped: 0 };
+};
+
+/** The phases whose slots are in use. */
+export function phasesAt({ frozenSteps }: StepCounters): readonly SlotPhase[] {
+  return frozenSteps === undefined ? ['early'] : ['early', 'late'];
+}
+
+/** The slots that are in use, of one kind or of all. */
+export function slotSpecsAt(slots: readonly OptimizerSlot[], counters: StepCounters, kind?: SlotKind): TensorSpec[] {
+  const phases = phasesAt(counters);
+  return slots
+    .filter((slot) => phases.includes(phaseOf(slot)) && (kind === undefined || slot.kind === kind))
+    .map(({ variable, parameter }) => ({ name: variable.name, shape: parameter.spec.shape }));
+}
+
+/** Throws `internal:` unless `found` has exactly the tensors of `specs`. */
+export function requireTensors(what: string, specs: readonly TensorSpec[], found: StateDict): void {
+  const names = new Set(specs.map(({ name }) => name));
+  for (const { name, shape } of specs) {
+    const tensor = found.get(name);
+    if (!tensor) throw new Error(`internal: ${what} lack ${name}`);
+    const length = shape.reduce((product, size) => product * size, 1);
+    if (tensor.shape.join() !== shape.join() || tensor.data.length !== length) {
+      throw new Error(`internal: ${what} have ${name} as [${tensor.shape.join(', ')}], not [${shape.join(', ')}]`);
+    }
+  }
+  for (const name of found.keys()) if (!names.has(name)) throw new Error(`internal: ${what} have ${name}, too`);
+}
+
+/** Throws `internal:` where no run can be as far as `counters` say. */
+export function requireCounters({ step, frozenSteps = 0, runSeed, skipped }: StepCounters): void {
+  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
+  if (!isCount(step) || !isCount(skipped) || !isCount(frozenSteps) || frozenSteps > step || runSeed !== (runSeed | 0)) {
+    throw new Error(`internal: no run has the counters ${JSON.stringify({ step, frozenSteps, runSeed, skipped })}`);
+  }
+}
