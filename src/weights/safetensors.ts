@@ -1,8 +1,7 @@
 // Weights on disk: safetensors (https://github.com/huggingface/safetensors), an 8-byte header length, a JSON header and
 // the tensors' bytes. Written whole or not at all; read only after the header has proved to fit the file.
 
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { writeAll, writeAtomically } from '../atomic-file.js';
 import { toFloat32 } from './element-types.js';
 import { FileBytes } from './file-bytes.js';
 import { parseHeader, prefixBytes, readHeaderText } from './safetensors-header.js';
@@ -10,22 +9,10 @@ import { isBatchCounter, type StateDict, type StoredTensor, type WeightsFile } f
 
 /** Writes weights in their order. The file appears under its name only when all of it is on the disk. */
 export async function writeSafetensors(path: string, { weights, metadata }: WeightsFile): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  try {
-    const file = await open(temporary, 'w');
-    try {
-      await file.write(encodeHeader(weights, metadata));
-      for (const { data } of weights.values()) await file.write(littleEndianBytes(data));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await writeAtomically(path, async (file) => {
+    await writeAll(file, encodeHeader(weights, metadata));
+    for (const { data } of weights.values()) await writeAll(file, littleEndianBytes(data));
+  });
 }
 
 function encodeHeader(weights: StateDict, metadata: Readonly<Record<string, string>>): Buffer {
@@ -45,15 +32,6 @@ function encodeHeader(weights: StateDict, metadata: Readonly<Record<string, stri
 
 function littleEndianBytes(data: Float32Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /**
