@@ -3,7 +3,7 @@
 
 import type { Graph, Node, Tensor } from '../graph/graph.js';
 import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
-import type { Variable } from '../graph/ops/state.js';
+import { ownCopy, type Variable } from '../graph/ops/state.js';
 import type { Signature } from '../graph/saved-model.js';
 import { filled, type Parameter } from '../models/parameters.js';
 import type { Optimizer, OptimizerSlot, SlotKind } from './optimizer.js';
@@ -77,7 +77,7 @@ function loadSignature(
     const assigned = kept.map(({ parameter, variable }, index) => {
       const value = inputs[index];
       if (!value) throw new Error('internal: an input was not made');
-      return variable.assign(parameter.enterGraph(value));
+      return variable.assign(parameter.enterGraph(ownCopy(value)));
     });
     return {
       inputs: Object.fromEntries(kept.map(({ variable }, index) => [variable.name, inputs[index]])) as Record<

@@ -203,6 +203,26 @@ test('a state that was handed in is left as it was by the steps after', () => {
   assert.deepEqual(bitsOf(state), before);
 });
 
+test('what was handed in may be overwritten afterwards', () => {
+  const state = middle();
+  const expected = bitsOf(structuredClone(state));
+  // TensorFlow uses memory without a copy where it is aligned to 64 bytes, which malloc's is by chance.
+  for (let offset = 0; offset < 64; offset += 16) {
+    const shifted = (tensors: StateDict): StateDict =>
+      new Map(
+        [...tensors].map(([name, { shape, data }]) => {
+          const moved = new Float32Array(new ArrayBuffer(data.byteLength + 256), offset, data.length);
+          moved.set(data);
+          return [name, { shape, data: moved }];
+        }),
+      );
+    const [weights, slots] = [shifted(state.weights), shifted(state.slots)];
+    steps.restore({ ...state, weights, slots });
+    for (const { data } of [...weights.values(), ...slots.values()]) data.fill(7);
+    assert.deepEqual(bitsOf(stateOf(steps)), expected);
+  }
+});
+
 test('a state that does not fit is refused, and nothing changes', () => {
   const state = middle();
   const before = bitsOf(stateOf(steps));

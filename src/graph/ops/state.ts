@@ -70,10 +70,25 @@ const applyMomentumOp: OpDefinition<NoOptions> = {
   gradient: 'final',
 };
 
+const deepCopyOp: OpDefinition<NoOptions> = {
+  op: 'DeepCopy',
+  outputs: ([x]) => (x ? [x] : []),
+  attributes: ([x]) => (x ? { T: { dtype: x.dtype } } : {}),
+  gradient: 'final',
+};
+
 export const stateOps: OpFamily = [
-  ...[varHandleOp, readVariableOp, assignVariableOp, assignSubVariableOp],
+  ...[varHandleOp, readVariableOp, assignVariableOp, assignSubVariableOp, deepCopyOp],
   ...[applyAdamOp, applyMomentumOp],
 ];
+
+/**
+ * The same value in memory of its own. What is fed may lie in the caller's memory, which a variable would go on using
+ * (and give back from one of TensorFlow's threads, where JavaScript must not be touched).
+ */
+export function ownCopy(x: Tensor): Tensor {
+  return apply(deepCopyOp, [x], {});
+}
 
 /** A value that the session keeps from run to run. */
 export class Variable {

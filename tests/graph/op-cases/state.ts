@@ -1,6 +1,6 @@
 import type { Graph, Tensor } from '#src/graph/graph.js';
 import { floatConstant, identity } from '#src/graph/ops/source.js';
-import { Variable } from '#src/graph/ops/state.js';
+import { ownCopy, Variable } from '#src/graph/ops/state.js';
 import { forwardCase } from '../op-case.js';
 import { floats } from '../samples.js';
 
@@ -24,6 +24,7 @@ export const forward = [
   forwardCase({ op: 'VarHandleOp', ...assignment('handle') }),
   forwardCase({ op: 'ReadVariableOp', ...assignment('read') }),
   forwardCase({ op: 'AssignVariableOp', ...assignment('assign') }),
+  forwardCase({ op: 'DeepCopy', inputs: [start], build: ([x]) => ownCopy(x), expected: [1, -2] }),
   forwardCase({
     op: 'AssignSubVariableOp',
     inputs: [start, floats([2], [0.25, 3])],
