@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The program's entry, and the only place that prints an error and sets the exit code.
+import { inspect } from 'node:util';
 import type { Command } from './commands/command.js';
 import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
@@ -8,6 +9,7 @@ import { weightsCommand } from './commands/weights.js';
 import { exitCode, UserError } from './errors.js';
 import { readCommandLine } from './options/command-line.js';
 import { findOption, type GivenOptions, givenNames, readOptions } from './options/given.js';
+import { redact } from './secrets.js';
 import { version } from './version.js';
 
 /** All commands; the first is the one that runs when none is named. */
@@ -39,10 +41,18 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+/** Prints what went wrong, without secrets, and returns the exit code for it. */
+function tell(error: unknown): number {
+  const isMistake = error instanceof UserError;
+  console.error(redact(isMistake ? `deep-cnn: ${error.message}` : inspect(error)));
+  return isMistake ? exitCode.userError : exitCode.bug;
+}
+
+// Errors that nobody waits for: Node would print them as they are.
+process.on('uncaughtException', (error) => process.exit(tell(error)));
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const isMistake = error instanceof UserError;
-  process.exitCode = isMistake ? exitCode.userError : exitCode.bug;
-  console.error(isMistake ? `deep-cnn: ${error.message}` : error);
+  process.exitCode = tell(error);
 }

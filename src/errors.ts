@@ -1,6 +1,12 @@
 // The two kinds of failure a user can meet: a mistake of theirs, told in one line, and a run that can be resumed.
 // Everything else that is thrown is a bug and keeps its stack.
 
+/** A text as one line, in which control characters are visible and do nothing to a terminal. */
+export function oneLine(text: string): string {
+  const line = text.replace(/\s*[\n\r\u0085\u2028\u2029]\s*/g, ' ');
+  return line.replace(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
 /** What a user needs to mend a mistake. Each part is a phrase without a final full stop. */
 export interface Explanation {
   expected?: string;
@@ -18,7 +24,7 @@ export class UserError extends Error {
   constructor(what: string, { expected, found, mend }: Explanation = {}, options?: ErrorOptions) {
     const comparison = [expected && `expected ${expected}`, found && `found ${found}`].filter(Boolean).join(', ');
     const message = [comparison ? `${what}: ${comparison}.` : `${what}.`, mend && `${mend}.`].filter(Boolean).join(' ');
-    super(message.replace(/\s*\n\s*/g, ' '), options);
+    super(oneLine(message), options);
     this.parts = { what, ...(expected && { expected }), ...(found && { found }), ...(mend && { mend }) };
   }
 }

@@ -19,6 +19,8 @@ import {
 import { isHubAddress, readHubAddress } from './weights/hub-address.js';
 
 const maxSeed = 2 ** 32 - 1;
+/** No machine has the memory for larger ones: their pixels alone are 40 GB at 224 x 224. */
+const maxBatchSize = 65_536;
 
 const training = 'Training';
 const model = 'Model';
@@ -38,15 +40,15 @@ export const trainOptions = {
     group: training,
     help: 'Images in one training step',
     default: 128,
-    expected: 'an integer, 1 or more',
-    isInRange: (images) => images >= 1,
+    expected: `an integer from 1 to ${maxBatchSize}`,
+    isInRange: (images) => images >= 1 && images <= maxBatchSize,
   }),
   lr: decimal({
     group: training,
     help: 'Learning rate at the start',
     default: 1e-3,
     expected: 'a number above 0',
-    isInRange: (rate) => rate > 0,
+    isInRange: isPositiveRate,
   }),
   schedule: choice({
     group: training,
@@ -158,7 +160,7 @@ export const trainOptions = {
     help: 'Learning rate at the start of all but the last layer',
     defaultText: 'as --lr',
     expected: 'a number above 0',
-    isInRange: (rate) => rate > 0,
+    isInRange: isPositiveRate,
   }),
   pre: choice({
     group: model,
@@ -205,7 +207,7 @@ export const trainOptions = {
     help: "First part of the run's file names",
     type: 'name',
     default: 'default',
-    expected: 'a plain file name of at most 180 bytes',
+    expected: 'a plain file name: no slashes or .., no . or - before it, no . or .best after it, at most 180 bytes',
     isValid: isPlainFileName,
   }),
   root_dir: text({
@@ -225,6 +227,7 @@ export const trainOptions = {
     group: safety,
     help: 'Go on with a run: bare, with the last checkpoint of run_name; auto, the same if there is one; or with a checkpoint file',
     type: 'auto|file',
+    expected: 'auto, last or a checkpoint file',
     bare: 'last',
   }),
   checkpoint_minutes: decimal({
@@ -287,6 +290,11 @@ export function completeConfig(values: TrainConfig): TrainConfig {
     });
   }
   if (values.unfreeze_epoch > 0) requireLaterUnfreezing(values);
+  if (values.early_stopping > 0 && values.val_split === 0) {
+    throw new UserError('--early_stopping has no validation loss to watch', {
+      mend: 'Hold images back with --val_split, or leave --early_stopping out',
+    });
+  }
   const rootDir = findRootDir(values.root_dir);
   return Object.freeze({
     ...values,
@@ -318,12 +326,20 @@ function requireLaterUnfreezing({ freeze, unfreeze_epoch: epoch, epochs }: Train
 /** Room is left for the time stamp and the ending, in the 255 bytes that file systems allow. */
 const maxNameBytes = 180;
 
+/**
+ * Whether a run's files can carry the name. A first dot would hide them, a first dash make other programs take them for
+ * options, and `<run>.best.safetensors` is the best model of `<run>`.
+ */
 function isPlainFileName(name: string): boolean {
   return (
     name.trim() === name &&
-    /^[^/\\\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u.test(name) &&
-    name !== '.' &&
-    !name.includes('..') &&
+    /^[^/\\\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]+$/u.test(name) &&
+    !/^[.-]|\.$|\.best$|\.\./i.test(name) &&
     Buffer.byteLength(name) <= maxNameBytes
   );
+}
+
+/** Single precision, in which training computes, takes the smallest numbers for 0. */
+function isPositiveRate(rate: number): boolean {
+  return Math.fround(rate) > 0;
 }

@@ -133,7 +133,8 @@ function collect(
     if (['_', '$0', 'help', 'h', 'version'].includes(key)) continue;
     const where = written.get(key.replace(/^no-/, '')) ?? `${key.length > 1 ? '--' : '-'}${key}`;
     const option = findOption(command.options, key);
-    if (key.startsWith('no-') && findOption(command.options, key.slice(3))?.spec.isFlag) {
+    const negated = key.startsWith('no-') ? findOption(command.options, key.slice(3))?.spec : undefined;
+    if (negated?.isFlag || negated?.isAbsence) {
       throw new UserError(`${where} takes no value`, { mend: `Write ${where} alone, or --${key.slice(3)}=False` });
     }
     if (option === undefined) throw unknownOption(where, key, Object.keys(command.options));

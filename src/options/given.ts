@@ -1,5 +1,6 @@
 // From what a user gave, on the command line and in a configuration file, to the values of a table of options.
 import { UserError } from '../errors.js';
+import { redact, secretIn } from '../secrets.js';
 import { nearest } from './nearest.js';
 import type { OptionSpec, OptionTable, ValuesOf } from './spec.js';
 
@@ -45,10 +46,17 @@ export function givenNames(sources: readonly GivenOptions[]): ReadonlySet<string
 }
 
 function readOne(spec: OptionSpec<unknown>, { value, where }: Given): unknown {
+  if (spec.isAbsence?.(String(value))) return spec.default();
   if (typeof value === 'boolean' && !spec.isFlag) {
     if (value && spec.bare !== undefined) return spec.bare;
     if (value) throw new UserError(`${where} needs a value`, { expected: spec.expected });
     throw new UserError(`${where} takes a value and cannot be negated`, { expected: spec.expected });
+  }
+  const variable = secretIn(String(value));
+  if (variable !== undefined) {
+    throw new UserError(`${where} holds the secret of ${variable}`, {
+      mend: 'Take it out: options are written to logs and checkpoints',
+    });
   }
   const parsed = spec.parse(String(value));
   if (parsed !== undefined) return parsed;
@@ -60,8 +68,10 @@ function readOne(spec: OptionSpec<unknown>, { value, where }: Given): unknown {
   });
 }
 
-/** A user's text made fit for a message: quoted, shortened, control characters visible. */
+/** A user's text made fit for a message: quoted, shortened, without secrets, control characters visible. */
 export function quoted(value: string): string {
-  const shortened = value.length > 80 ? `${value.slice(0, 77)}...` : value;
+  // Before it is shortened: half a secret would not be recognised any more.
+  const harmless = redact(value);
+  const shortened = harmless.length > 80 ? `${harmless.slice(0, 77)}...` : harmless;
   return `'${JSON.stringify(shortened).slice(1, -1).replaceAll('\\"', '"')}'`;
 }

@@ -20,6 +20,7 @@ export function projectRootOf(packageDir: string, currentDir: string): string {
  * @throws UserError when it is a file.
  */
 export function findRootDir(given: string): string {
+  refuseAddress('root_dir', given, 'a folder');
   const path = resolve(given);
   if (statusOf(path)?.isDirectory() === false) {
     throw new UserError('Bad value for root_dir', { expected: 'a folder', found: `the file ${quoted(path)}` });
@@ -32,6 +33,7 @@ export function findRootDir(given: string): string {
  * @throws UserError when there is none.
  */
 export function findDataDir(given: string, rootDir: string): string {
+  refuseAddress('data_dir', given, 'a folder with train/ and val/');
   const candidates = [...new Set([resolve(rootDir, given), resolve(given)])];
   const found = candidates.find((path) => statusOf(path)?.isDirectory());
   if (found !== undefined) return found;
@@ -48,6 +50,7 @@ export function findDataDir(given: string, rootDir: string): string {
  * @throws UserError when there is none.
  */
 export function findFile(option: string, given: string): string {
+  refuseAddress(option, given, 'a file');
   const path = resolve(given);
   const status = statusOf(path);
   if (status?.isFile()) return path;
@@ -55,6 +58,12 @@ export function findFile(option: string, given: string): string {
     expected: `a file ${quoted(path)}`,
     found: status === undefined ? 'none' : 'a folder',
   });
+}
+
+/** An address would be taken for the path of a folder `https:`. */
+function refuseAddress(option: string, given: string, expected: string): void {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) return;
+  throw new UserError(`Bad value for ${option}`, { expected: `${expected} on this machine`, found: quoted(given) });
 }
 
 function statusOf(path: string): Stats | undefined {

@@ -17,6 +17,8 @@ export interface OptionSpec<T> {
   readonly isFlag: boolean;
   /** What a bare `--name` means, where it may be bare without being a flag. */
   readonly bare?: T;
+  /** Whether a text means the same as leaving the option out; where this is there, `--no-name` means it too. */
+  readonly isAbsence?: (text: string) => boolean;
   readonly choices: readonly string[];
   /** The value, or undefined when the text is none of this kind or out of range. */
   readonly parse: (text: string) => T | undefined;
@@ -52,9 +54,10 @@ export function integer(spec: NumberRange): OptionSpec<number> {
   return number('integer', integerPattern, { ...spec, isInRange: (v) => Number.isSafeInteger(v) && spec.isInRange(v) });
 }
 
-/** A finite decimal number within a range; 1e-3 is one, NaN and Infinity are not. */
+/** A decimal number within a range that a float32 can hold; 1e-3 is one, NaN, Infinity and 1e39 are not. */
 export function decimal(spec: NumberRange): OptionSpec<number> {
-  return number('number', decimalPattern, { ...spec, isInRange: (v) => Number.isFinite(v) && spec.isInRange(v) });
+  const isInRange = (v: number) => Number.isFinite(Math.fround(v)) && spec.isInRange(v);
+  return number('number', decimalPattern, { ...spec, isInRange });
 }
 
 /** A decimal number that may be left out; `defaultText` says what happens then. */
@@ -120,11 +123,23 @@ export function choice<const T extends string>(
   };
 }
 
-/** A text that may be left out; the bare option means `bare`. */
+/**
+ * A text that may be left out; the bare option means `bare`. Whoever takes it for a flag is understood: True is the bare
+ * option, False is as if it were left out.
+ */
 export function bareOrText<const T extends string>(
   spec: TextShape & { bare: T },
 ): OptionSpec<T | (string & {}) | undefined> {
-  return { ...textShape(spec), default: () => undefined, defaultText: 'none', bare: spec.bare };
+  const shape = textShape(spec);
+  const asFlag = (text: string) => flagValues.get(text.toLowerCase());
+  return {
+    ...shape,
+    default: () => undefined,
+    defaultText: 'none',
+    bare: spec.bare,
+    isAbsence: (text) => asFlag(text) === false,
+    parse: (text) => (asFlag(text) === true ? spec.bare : shape.parse(text)),
+  };
 }
 
 const durationUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };

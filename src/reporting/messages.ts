@@ -1,4 +1,6 @@
 // The words in which a run's events are told, on the screen as in the log. Scripts read these lines: keep them.
+import { oneLine } from '../errors.js';
+import { redact } from '../secrets.js';
 import type { EpochResult, Metrics, TrainingEvent } from './events.js';
 
 export type Level = 'INFO' | 'WARNING' | 'ERROR';
@@ -8,8 +10,12 @@ export interface Message {
   text: string;
 }
 
-/** What is to be said of an event, one line each; nothing for those that only move the progress bar. */
+/** What is to be said of an event, each in one line and without secrets; nothing for those that only move the progress bar. */
 export function messagesFor(event: TrainingEvent): Message[] {
+  return wordsFor(event).map(({ level, text }) => ({ level, text: oneLine(redact(text)) }));
+}
+
+function wordsFor(event: TrainingEvent): Message[] {
   switch (event.kind) {
     case 'run':
       return info(`Model running with parameters: ${parameterList(event.parameters)}`);
@@ -28,11 +34,11 @@ export function messagesFor(event: TrainingEvent): Message[] {
         `Stopped by ${event.reason} after step ${event.step}, saved to ${event.path}. Go on with: ${event.command}`,
       );
     case 'bad-image':
-      return [{ level: 'WARNING', text: oneLine(`Left out ${event.path}: ${event.reason}`) }];
+      return [{ level: 'WARNING', text: `Left out ${event.path}: ${event.reason}` }];
     case 'warning':
-      return [{ level: 'WARNING', text: oneLine(event.message) }];
+      return [{ level: 'WARNING', text: event.message }];
     case 'failed':
-      return [{ level: 'ERROR', text: oneLine(event.message) }];
+      return [{ level: 'ERROR', text: event.message }];
     case 'evaluation-start':
       return event.split === 'val' ? info('Calculating validation loss') : [];
     case 'epoch-end':
@@ -68,10 +74,6 @@ function weightsLine({ source, newLayer }: Extract<TrainingEvent, { kind: 'weigh
 function modelLine({ parameters, trained = parameters }: Extract<TrainingEvent, { kind: 'model' }>): string {
   const frozen = parameters - trained;
   return `Model loaded with ${parameters} parameters${frozen === 0 ? '' : `, ${frozen} of them frozen`}`;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ');
 }
 
 function epochLine({ epoch, train, validation }: EpochResult): string {
