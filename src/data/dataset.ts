@@ -2,11 +2,11 @@
 // data_dir/val/<class>/* is held out for the test.
 
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { type ImageFolder, scanImageFolder } from './image-folder.js';
 import { type ImageList, imageSubset } from './image-list.js';
-import { splitTrainValidation } from './split.js';
+import { splitTrainValidation, trainSize } from './split.js';
 
 /** Images ready to train on. Labels are indices into `classes` in all three lists. */
 export interface Dataset {
@@ -24,54 +24,82 @@ export interface DatasetOptions {
   valSplit: number;
 }
 
+/** The two folders of images as they are found, right or wrong. */
+export interface DatasetFolders {
+  train: ImageFolder;
+  /** The `val` folder; undefined if there is none. */
+  test: ImageFolder | undefined;
+}
+
 /**
  * Lists and splits the images below `dataDir`; decodes none. Throws a UserError that names the folder or class if
  * something needed is missing, empty or out of place.
  */
-export async function openDataset(dataDir: string, { valSplit }: DatasetOptions): Promise<Dataset> {
+export async function openDataset(dataDir: string, options: DatasetOptions): Promise<Dataset> {
+  return splitDataset(await scanDataset(dataDir), options);
+}
+
+/** Lists the images below `dataDir`. Throws a UserError where a folder is missing, is none, or can't be listed. */
+export async function scanDataset(dataDir: string): Promise<DatasetFolders> {
   await requireFolder(dataDir, 'Check the path given with --data_dir');
   const trainDir = join(dataDir, 'train');
   await requireFolder(trainDir, `Put the images into ${trainDir}/<class>/`);
-  const folder = await scanImageFolder(trainDir);
-  requireTrainable(folder);
-  const { train, validation } = splitTrainValidation(folder.images.length, valSplit);
-  requireBothParts(folder, valSplit, train.length, validation.length);
-  const warnings = leftOutWarnings(folder);
-  const test = await openTestFolder(join(dataDir, 'val'), folder, warnings);
+  const train = await scanImageFolder(trainDir);
+  const valDir = join(dataDir, 'val');
+  if (!(await exists(valDir))) return { train, test: undefined };
+  await requireFolder(valDir, 'Put the test images into <class> folders there, or remove it');
+  return { train, test: await scanImageFolder(valDir) };
+}
+
+/**
+ * Makes of the folders what a run trains on. Throws a UserError that names the folder or class if something needed is
+ * missing, empty or out of place.
+ */
+export function splitDataset(folders: DatasetFolders, options: DatasetOptions): Dataset {
+  const [mistake] = datasetMistakes(folders, options);
+  if (mistake !== undefined) throw mistake;
+  const { train: folder, test } = folders;
+  const { train, validation } = splitTrainValidation(folder.images.length, options.valSplit);
+  const labels = labelsOf(folder);
   return {
     classes: folder.classes,
     train: imageSubset(folder.images, train),
     validation: imageSubset(folder.images, validation),
-    test,
-    warnings,
+    test:
+      test &&
+      relabelled(
+        test.images,
+        test.classes.map((name) => labels.get(name) ?? 0),
+      ),
+    warnings: datasetWarnings(folders),
   };
 }
 
-async function openTestFolder(valDir: string, train: ImageFolder, warnings: string[]): Promise<ImageList | undefined> {
-  if (!(await exists(valDir))) {
-    warnings.push(`There is no folder ${valDir}: the test at the end is left out.`);
-    return undefined;
+/** Everything that keeps the folders from being trained on. */
+export function datasetMistakes({ train, test }: DatasetFolders, { valSplit }: DatasetOptions): UserError[] {
+  const ofTrain = classesMistake(train) ?? onlyClassMistake(train) ?? splitMistake(train, valSplit);
+  const ofTest = test && [classesMistake(test), unknownClassesMistake(test, train)];
+  return [ofTrain, ...(ofTest ?? [])].filter((mistake) => mistake !== undefined);
+}
+
+/** What the user should know of the folders though it stops nothing; one sentence each. */
+export function datasetWarnings({ train, test }: DatasetFolders): string[] {
+  const warnings = leftOutWarnings(train);
+  if (test === undefined) {
+    warnings.push(`There is no folder ${join(dirname(train.root), 'val')}: the test at the end is left out.`);
+    return warnings;
   }
-  await requireFolder(valDir, 'Put the test images into <class> folders there, or remove it');
-  const folder = await scanImageFolder(valDir);
-  requireClassesAndImages(folder);
-  const labels = new Map(train.classes.map((name, label) => [name, label]));
-  const unknown = folder.classes.filter((name) => !labels.has(name));
-  if (unknown.length > 0) {
-    throw new UserError(`${count(unknown.length, 'class', 'classes')} in ${valDir} not in ${train.root}`, {
-      found: abbreviate(unknown),
-      mend: 'Remove these folders or add training images of the same name',
-    });
-  }
-  const tested = new Set(folder.classes);
+  const tested = labelsOf(test);
   const untested = train.classes.filter((name) => !tested.has(name));
   if (untested.length > 0) {
     const missing = count(untested.length, 'class is', 'classes are');
-    warnings.push(`${missing} missing from ${valDir}, so the test says nothing of: ${abbreviate(untested)}.`);
+    warnings.push(`${missing} missing from ${test.root}, so the test says nothing of: ${abbreviate(untested)}.`);
   }
-  warnings.push(...leftOutWarnings(folder));
-  const labelOf = folder.classes.map((name) => labels.get(name) ?? 0);
-  return relabelled(folder.images, labelOf);
+  return [...warnings, ...leftOutWarnings(test)];
+}
+
+function labelsOf({ classes }: ImageFolder): Map<string, number> {
+  return new Map(classes.map((name, label) => [name, label]));
 }
 
 /** The same images with the label `labelOf[label]` in place of each label. */
@@ -85,41 +113,48 @@ function relabelled(list: ImageList, labelOf: readonly number[]): ImageList {
   };
 }
 
-function requireTrainable(folder: ImageFolder): void {
-  requireClassesAndImages(folder);
-  if (folder.classes.length === 1) {
-    throw new UserError(`Only one class in ${folder.root}`, {
-      expected: 'at least two class folders',
-      found: folder.classes.join(),
-    });
-  }
+function onlyClassMistake({ root, classes }: ImageFolder): UserError | undefined {
+  if (classes.length > 1) return undefined;
+  return new UserError(`Only one class in ${root}`, { expected: 'at least two class folders', found: classes.join() });
 }
 
-function requireClassesAndImages(folder: ImageFolder): void {
+function classesMistake(folder: ImageFolder): UserError | undefined {
   const { root, classes, counts, images } = folder;
   if (classes.length === 0) {
-    throw new UserError(`No classes in ${root}`, { expected: 'a folder for each class', found: 'no folders' });
+    return new UserError(`No classes in ${root}`, { expected: 'a folder for each class', found: 'no folders' });
   }
   const empty = classes.filter((_, label) => counts[label] === 0);
-  if (empty.length === 0) return;
+  if (empty.length === 0) return undefined;
   const leftOut = leftOutWarnings(folder).join(' ').replace(/\.$/, '');
   const what =
     images.length === 0
       ? `No images in ${root}`
       : `No images in ${count(empty.length, 'class folder', 'class folders')} of ${root}`;
-  throw new UserError(what, {
+  return new UserError(what, {
     expected: 'JPEG, PNG, WebP, AVIF, TIFF or GIF files in every class folder',
     ...(images.length === 0 ? {} : { found: `none in ${abbreviate(empty)}` }),
     mend: leftOut || 'Add images or remove the empty folders',
   });
 }
 
-function requireBothParts(folder: ImageFolder, valSplit: number, train: number, validation: number): void {
-  if (train > 0 && (validation > 0 || valSplit === 0)) return;
-  throw new UserError(`Too few images in ${folder.root} for --val_split=${valSplit}`, {
+function splitMistake({ root, images }: ImageFolder, valSplit: number): UserError | undefined {
+  const train = trainSize(images.length, valSplit);
+  const validation = images.length - train;
+  if (train > 0 && (validation > 0 || valSplit === 0)) return undefined;
+  return new UserError(`Too few images in ${root} for --val_split=${valSplit}`, {
     expected: 'at least one image to train and one to validate on',
     found: `${train} and ${validation}`,
     mend: 'Add images or change --val_split (0 trains without validation)',
+  });
+}
+
+function unknownClassesMistake(test: ImageFolder, train: ImageFolder): UserError | undefined {
+  const known = labelsOf(train);
+  const unknown = test.classes.filter((name) => !known.has(name));
+  if (unknown.length === 0) return undefined;
+  return new UserError(`${count(unknown.length, 'class', 'classes')} in ${test.root} not in ${train.root}`, {
+    found: abbreviate(unknown),
+    mend: 'Remove these folders or add training images of the same name',
   });
 }
 
