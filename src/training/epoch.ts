@@ -1,13 +1,21 @@
 // One pass over images: training or evaluating, batch by batch.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Loader } from '../data/loader.js';
+import type { Batch, Loader } from '../data/loader.js';
 import type { BatchDone, Metrics, Report } from '../reporting/events.js';
 import { MeanMetrics } from './metrics.js';
 import type { Mix } from './mixing.js';
-import type { StepBatch, StepResult, Steps } from './steps.js';
+import type { StepResult, Steps } from './steps.js';
 
-export interface EpochPlan {
+export interface PassPlan {
+  report: Report;
+  /** Hears of each batch before its step. */
+  onBatch?: (batch: Batch) => void;
+  /** Called after each step; what it throws ends the pass. `batches` are those that are done. */
+  afterStep?: (done: { batches: number; elapsedMs: number }) => Promise<void> | void;
+}
+
+export interface EpochPlan extends PassPlan {
   /** Counts from 0. */
   epoch: number;
   learningRate: number;
@@ -15,46 +23,57 @@ export interface EpochPlan {
   backboneRate?: number;
   /** How the images of a batch are mixed; `batch` counts from 0. */
   mixOf?: (batch: number) => Mix;
-  report: Report;
+  /** Where the steps are added up; those of batches before the loader's first may be in it. */
+  metrics?: MeanMetrics;
+  /** Whether a step counts; all do unless told. */
+  accepts?: (result: StepResult, batch: Batch) => boolean;
 }
 
-/** Trains on every batch once and reports each step. */
+/** Trains on every batch of the loader once and reports each step. */
 export async function trainEpoch(steps: Steps, loader: Loader, plan: EpochPlan): Promise<Metrics> {
-  const { epoch, learningRate, backboneRate = learningRate, mixOf, report } = plan;
-  return pass(
-    loader,
-    (batch, index) => steps.train(batch, learningRate, { backboneRate, ...(mixOf && { mix: mixOf(index) }) }),
-    (done) => report({ kind: 'step', epoch, ...done }),
-  );
+  const { epoch, learningRate, backboneRate = learningRate, mixOf, metrics, accepts, report } = plan;
+  return pass(loader, plan, {
+    metrics: metrics ?? new MeanMetrics(),
+    run: (batch) => steps.train(batch, learningRate, { backboneRate, ...(mixOf && { mix: mixOf(batch.position) }) }),
+    accepts: (result, batch) => accepts?.(result, batch) ?? true,
+    tell: (done) => report({ kind: 'step', epoch, ...done }),
+  });
 }
 
 /** Measures every batch once, changing nothing. */
-export async function evaluateAll(steps: Steps, loader: Loader, { report }: { report: Report }): Promise<Metrics> {
-  return pass(
-    loader,
-    (batch) => steps.evaluate(batch),
-    (done) => report({ kind: 'evaluation-step', ...done }),
-  );
+export async function evaluateAll(steps: Steps, loader: Loader, plan: PassPlan): Promise<Metrics> {
+  return pass(loader, plan, {
+    metrics: new MeanMetrics(),
+    run: (batch) => steps.evaluate(batch),
+    accepts: () => true,
+    tell: (done) => plan.report({ kind: 'evaluation-step', ...done }),
+  });
 }
 
-async function pass(
-  loader: Loader,
-  run: (batch: StepBatch, index: number) => StepResult,
-  tell: (done: BatchDone) => void,
-): Promise<Metrics> {
-  const metrics = new MeanMetrics();
+interface PassParts {
+  metrics: MeanMetrics;
+  run: (batch: Batch) => StepResult;
+  accepts: (result: StepResult, batch: Batch) => boolean;
+  tell: (done: BatchDone) => void;
+}
+
+async function pass(loader: Loader, plan: PassPlan, { metrics, run, accepts, tell }: PassParts): Promise<Metrics> {
   const { batches } = loader;
-  let batch = 0;
   let lastEnd = performance.now();
-  for await (const { pixels, labels, size: images, waitMs } of loader) {
-    const result = run({ pixels, labels }, batch);
-    metrics.add(result);
-    batch += 1;
+  for await (const batch of loader) {
+    plan.onBatch?.(batch);
+    const { size: images, waitMs } = batch;
+    // A batch of which no image could be read is left out, but counted.
+    const result = images === 0 ? undefined : run(batch);
+    if (result && accepts(result, batch)) metrics.add(result);
     const now = performance.now();
-    tell({ batch, batches, images, loss: result.loss, elapsedMs: now - lastEnd, waitMs });
+    const elapsedMs = now - lastEnd;
     lastEnd = now;
+    const done = batch.position + 1;
+    tell({ batch: done, batches, images, loss: result?.loss ?? Number.NaN, elapsedMs, waitMs });
     // A step blocks the thread: signals and the log's writes get their turn here.
     await nextTurn();
+    await plan.afterStep?.({ batches: done, elapsedMs });
   }
   return metrics.result;
 }

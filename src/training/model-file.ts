@@ -8,29 +8,32 @@ import { version } from '../version.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import type { StateDict } from '../weights/state-dict.js';
 
-export interface TrainedModel {
-  weights: StateDict;
+export interface ModelFacts {
   config: TrainConfig;
   /** In the order of the network's outputs. */
   classes: readonly string[];
   preprocessing: Preprocessing;
-  result: EpochResult;
+  /** Of the last epoch that is over, if one is. */
+  result: EpochResult | undefined;
   tensorflowVersion: string;
 }
 
-/** Writes `outputs/models/<run_name>.safetensors`, whole or not at all. */
-export async function saveModel(path: string, model: TrainedModel): Promise<void> {
-  const { weights, config, classes, preprocessing, result, tensorflowVersion } = model;
-  const metadata = {
+/** Metadata of a file with the network's weights. */
+export function modelMetadata({ config, classes, preprocessing, result, tensorflowVersion }: ModelFacts) {
+  return {
     // What Hugging Face's and PyTorch's readers look for.
     format: 'pt',
     model: config.model,
     classes: JSON.stringify(classes),
     preprocessing: JSON.stringify(preprocessing),
     options: JSON.stringify(config),
-    epoch: String(result.epoch),
-    metrics: JSON.stringify({ train: result.train, validation: result.validation }),
+    epoch: String(result?.epoch ?? 0),
+    metrics: JSON.stringify({ train: result?.train, validation: result?.validation }),
     versions: JSON.stringify({ 'deep-cnn': version, tensorflow: tensorflowVersion, node: process.versions.node }),
   };
-  await writeSafetensors(path, { weights, metadata });
+}
+
+/** Writes a network as safetensors, whole or not at all. */
+export async function saveModel(path: string, weights: StateDict, facts: ModelFacts): Promise<void> {
+  await writeSafetensors(path, { weights, metadata: modelMetadata(facts) });
 }

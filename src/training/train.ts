@@ -5,83 +5,182 @@ import { type Dataset, openDataset } from '../data/dataset.js';
 import type { ImageList } from '../data/image-list.js';
 import { createLoader, type Loader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
+import { UserError } from '../errors.js';
 import { freezingOf } from '../models/freezing.js';
 import type { Model } from '../models/model.js';
 import { findModel } from '../models/registry.js';
 import { structureOf } from '../models/structure.js';
 import type { TrainConfig } from '../options.js';
-import type { EpochResult, Metrics, Report } from '../reporting/events.js';
-import { modelFile } from '../reporting/run-files.js';
+import type { Metrics, Report } from '../reporting/events.js';
+import { bestModelFile, modelFile, nameRunFiles, type RunFiles } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import type { FoundWeights } from '../weights/sources.js';
+import { createBadImages } from './bad-images.js';
+import { bestEpoch } from './best.js';
+import type { FoundCheckpoint } from './checkpoint/find.js';
+import { fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
+import { restoreSteps } from './checkpoint/restore.js';
 import { balancedWeights, classCounts } from './class-weights.js';
-import { evaluateAll, trainEpoch } from './epoch.js';
+import { evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
+import { LossCheck } from './loss-check.js';
 import { drawMix } from './mixing.js';
-import { saveModel } from './model-file.js';
 import { preprocessingFor } from './preprocessing-choice.js';
+import { resumeCommand } from './resume-command.js';
+import { RunRecord } from './run-record.js';
 import { learningRateAt } from './schedule.js';
 import { compileSteps, type Steps } from './steps.js';
+import { neverStopping, type Stopping } from './stopping.js';
+
+export interface TrainSetting {
+  /** The checkpoint to go on from. */
+  from?: FoundCheckpoint | undefined;
+  /** When to stop before the end. */
+  stopping?: Stopping;
+  /** Where the run logs: kept in its checkpoints, so that it goes on writing there. */
+  files?: RunFiles;
+  /** Whether the run's name is still this process's; asked before each save. */
+  holdsName?: () => boolean;
+}
 
 /**
  * Trains, validates after each epoch, tests once at the end, and leaves the network in outputs/models. Everything worth
- * knowing on the way goes to `report`. Throws a `UserError` where options or data don't allow it.
+ * knowing on the way goes to `report`. Returns `stopped` when `stopping` wanted it and there is a checkpoint to go on
+ * from. Throws a `UserError` where options or data don't allow it.
  */
-export async function train(config: TrainConfig, report: Report): Promise<void> {
+export async function train(
+  config: TrainConfig,
+  report: Report,
+  {
+    from,
+    stopping = neverStopping,
+    files = nameRunFiles(config, new Date()),
+    holdsName = () => true,
+  }: TrainSetting = {},
+): Promise<'finished' | 'stopped'> {
   report({ kind: 'run', parameters: config });
   const model = requireModel(config.model);
-  const preprocessing = preprocessingFor(config.pre, config.model);
+  const preprocessing = { ...preprocessingFor(config.pre, config.model), exif: config.exif };
   requireFreezable(config.freeze, model, preprocessing.crop);
-  const found = await findInitialWeights(config);
+  const found = from ? undefined : await findInitialWeights(config);
   const dataset = await openDataset(config.data_dir, { valSplit: config.val_split });
-  const runtime = await openRuntime(config.device);
+  const data = fingerprintOf(dataset, config.data_dir);
+  const { deterministic } = config;
+  const before = from?.checkpoint;
+  if (before) requireSameData(before.data, data);
+  const runtime = await openRuntime(config.device, { deterministic, ...(before && { threads: before.threads }) });
   report({ kind: 'device', device: runtime.device });
+  if (before) {
+    const { path, state } = before;
+    report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });
+  }
   reportData(dataset, report);
 
   const steps = await compileSteps(runtime, { model, input: preprocessing, ...recipeOf(config, dataset) });
-  await prepareWeights(steps, model, { ...config, found }, report);
+  if (before) await restoreSteps(steps, before);
+  else await prepareWeights(steps, model, { ...config, found }, report);
+  reportModel(steps, config.model, report);
 
-  const started = performance.now();
-  let result: EpochResult | undefined;
-  for (let epoch = 0; epoch < config.epochs; epoch++) {
-    result = await runEpoch(epoch);
-    await saveModel(modelFile(config), {
-      weights: steps.readWeights(),
-      config,
-      classes: dataset.classes,
-      preprocessing,
-      result,
-      tensorflowVersion: runtime.tensorflowVersion,
-    });
-    report({ kind: 'epoch-end', result });
+  const badImages = createBadImages({
+    policy: config.bad_images,
+    total: data.train + data.validation + data.test,
+    known: before?.state.badImages ?? [],
+    report,
+  });
+  const { classes } = dataset;
+  const { threads, tensorflowVersion } = runtime;
+  const parts = { config, steps, badImages, classes, preprocessing, data, files, threads, tensorflowVersion };
+  const record = await RunRecord.open({ ...parts, report, holdsName }, from);
+  const lossCheck = new LossCheck(config.nan, report);
+  const passPlan: PassPlan = {
+    report,
+    onBatch: ({ bad }) => badImages.note(bad),
+    afterStep: ({ elapsedMs }) => noteStep(elapsedMs),
+  };
+  record.startClock();
+  try {
+    while (!record.isOver) await runEpoch();
+    return await finish();
+  } catch (error) {
+    if (error instanceof StopNow) return await stop(error.reason);
+    // The user can mend it and go on; but a network that broke down is not worth keeping.
+    if (error instanceof UserError && !lossCheck.hasFailed) await record.save();
+    throw error;
+  } finally {
+    steps.dispose();
   }
-  if (!result) throw new Error('internal: a run without epochs');
-  report({ kind: 'saved', what: 'model', path: modelFile(config) });
-  report({ kind: 'trained', seconds: secondsSince(started) });
 
-  const test = dataset.test && (await runTest(dataset.test));
-  report({ kind: 'finished', train: result.train, validation: result.validation, test });
-  steps.dispose();
-
-  async function runEpoch(epoch: number): Promise<EpochResult> {
-    const epochStarted = performance.now();
+  async function runEpoch(): Promise<void> {
+    const { epoch, batch: firstBatch } = record;
     const learningRate = learningRateAt(epoch, config);
     const augment = { kind: config.augment, seed: config.seed, epoch };
-    const loader = load(dataset.train, { order: epochOrder(dataset.train.length, config.seed, epoch), augment });
+    const order = epochOrder(dataset.train.length, config.seed, epoch);
+    const loader = load(dataset.train, { order, augment, firstBatch });
     report({ kind: 'epoch-start', epoch, epochs: config.epochs, batches: loader.batches, learningRate });
-    if (epoch + 1 === config.unfreeze_epoch) steps.unfreeze();
+    if (config.unfreeze_epoch > 0 && epoch + 1 >= config.unfreeze_epoch && !steps.isUnfrozen) steps.unfreeze();
     const backboneRate = learningRate * ((config.lr_backbone ?? config.lr) / config.lr);
     const mixOf = (batch: number) => drawMix(config, config.seed, epoch * loader.batches + batch, preprocessing.crop);
-    const plan = { epoch, learningRate, backboneRate, report, ...(isMixed(config) && { mixOf }) };
-    const trained = await trainEpoch(steps, loader, plan);
-    const imagesPerSecond = trained.images / secondsSince(epochStarted);
-    const validation = await validate();
-    const seconds = secondsSince(epochStarted);
-    return { epoch: epoch + 1, train: trained, validation, learningRate, seconds, imagesPerSecond };
+    const trained = await trainEpoch(steps, loader, {
+      ...passPlan,
+      epoch,
+      learningRate,
+      backboneRate,
+      metrics: record.metrics,
+      ...(isMixed(config) && { mixOf }),
+      accepts: (result, { indices }) => {
+        const { step, skipped } = steps.counters;
+        const files = () => Array.from(indices, (index) => dataset.train.at(index).path);
+        return lossCheck.accepts(result, { step: step + skipped, epoch: epoch + 1, files });
+      },
+      afterStep: async ({ batches, elapsedMs }) => {
+        record.batch = batches;
+        if (record.isSaveDue) await save();
+        noteStep(elapsedMs);
+      },
+    });
+    record.batch = loader.batches;
+    const imagesPerSecond = trained.images / record.epochSeconds;
+    const validation = dataset.validation.length === 0 ? undefined : await evaluate('val', dataset.validation);
+    const seconds = record.epochSeconds;
+    const result = { epoch: epoch + 1, train: trained, validation, learningRate, seconds, imagesPerSecond };
+    await record.endEpoch(result);
+    report({ kind: 'epoch-end', result });
+    if (!record.isOver) noteStep(0);
   }
 
-  async function validate(): Promise<Metrics | undefined> {
-    return dataset.validation.length === 0 ? undefined : evaluate('val', dataset.validation);
+  async function finish(): Promise<'finished'> {
+    await record.requireModel();
+    reportModels(record, config, report);
+    report({ kind: 'trained', seconds: record.seconds });
+    const test = dataset.test && (await runTest(dataset.test));
+    const last = record.history.at(-1);
+    if (!last) throw new Error('internal: a run without epochs');
+    report({ kind: 'finished', train: last.train, validation: last.validation, test });
+    return 'finished';
+  }
+
+  async function stop(reason: string): Promise<'stopped'> {
+    await save();
+    const { checkpointPath: path } = record;
+    if (path === undefined) {
+      throw new UserError(`The run was stopped by ${reason}, and nothing could be saved`, {
+        mend: 'Make room and begin anew',
+      });
+    }
+    report({ kind: 'stopped', reason, step: steps.counters.step, path, command: resumeCommand(config) });
+    return 'stopped';
+  }
+
+  async function save(): Promise<void> {
+    const started = performance.now();
+    await record.save();
+    stopping.noteSave(performance.now() - started);
+  }
+
+  function noteStep(elapsedMs: number): void {
+    stopping.noteStep(elapsedMs);
+    const reason = stopping.reason();
+    if (reason !== undefined) throw new StopNow(reason);
   }
 
   async function runTest(images: ImageList): Promise<Metrics> {
@@ -94,13 +193,39 @@ export async function train(config: TrainConfig, report: Report): Promise<void> 
   async function evaluate(split: 'val' | 'test', images: ImageList): Promise<Metrics> {
     const loader = load(images);
     report({ kind: 'evaluation-start', split, batches: loader.batches });
-    return evaluateAll(steps, loader, { report });
+    return evaluateAll(steps, loader, passPlan);
   }
 
-  function load(images: ImageList, pass: { order?: Uint32Array; augment?: AugmentOptions } = {}): Loader {
+  function load(images: ImageList, pass: PassOptions = {}): Loader {
     const { batch_size: batchSize, workers } = config;
     return createLoader({ images, order: inOrder(images.length), batchSize, preprocessing, workers, ...pass });
   }
+}
+
+interface PassOptions {
+  order?: Uint32Array;
+  augment?: AugmentOptions;
+  firstBatch?: number;
+}
+
+/** Leaves whatever the run is in the middle of, a step excepted. */
+class StopNow extends Error {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`internal: stopped by ${reason}, and nobody noticed`);
+    this.reason = reason;
+  }
+}
+
+/** Says which file holds which network. */
+function reportModels({ history }: RunRecord, config: TrainConfig, report: Report): void {
+  const best = bestEpoch(history);
+  const isLastBest = best !== undefined && best.epoch === history.length;
+  report({ kind: 'saved', what: 'model', path: modelFile(config) });
+  if (best === undefined) return;
+  const what = `best model, of epoch ${best.epoch}${isLastBest ? ' as well,' : ` (the one above is of epoch ${history.length}),`}`;
+  report({ kind: 'saved', what, path: bestModelFile(config) });
 }
 
 /** Throws a `UserError` where `freeze` does not fit the model, before anything is downloaded or created. */
@@ -122,6 +247,7 @@ function recipeOf(config: TrainConfig, { classes, train }: Dataset) {
     freeze: config.freeze,
     unfreezeLater: config.unfreeze_epoch > 0,
     mixing: isMixed(config),
+    guard: config.nan === 'skip',
   };
 }
 
@@ -153,8 +279,11 @@ async function prepareWeights(
 ): Promise<void> {
   const { replacedHead } = await setInitialWeights(steps, model.head, { found, seed: config.seed });
   report({ kind: 'weights', source: found?.source, newLayer: replacedHead ? model.head : undefined });
+}
+
+function reportModel(steps: Steps, name: string, report: Report): void {
   const parameters = countValues(steps.parameters.filter((parameter) => parameter.trainable));
-  report({ kind: 'model', name: config.model, parameters, trained: countValues(steps.trained) });
+  report({ kind: 'model', name, parameters, trained: countValues(steps.trained) });
 }
 
 function countValues(parameters: readonly { shape: readonly number[] }[]): number {

@@ -20,6 +20,26 @@ export const prefixBytes = 8;
 const maxHeaderBytes = 4 * 2 ** 20;
 const metadataKey = '__metadata__';
 
+/** Prefix and header of a file that holds `tensors` in this order, without gaps. */
+export function encodeHeader(
+  tensors: Iterable<{ name: string; type: ElementType; shape: readonly number[] }>,
+  metadata: Readonly<Record<string, string>>,
+): Buffer {
+  let offset = 0;
+  const header: Record<string, unknown> = { [metadataKey]: metadata };
+  for (const { name, type, shape } of tensors) {
+    const end = offset + shape.reduce((product, length) => product * length, elementBytes[type]);
+    header[name] = { dtype: type, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  // Spaces at the end keep the tensors aligned.
+  const padded = Buffer.alloc(prefixBytes + Math.ceil(json.length / 8) * 8, ' ');
+  padded.writeBigUInt64LE(BigInt(padded.length - prefixBytes));
+  json.copy(padded, prefixBytes);
+  return padded;
+}
+
 /** The header's JSON, not yet parsed. Throws a `UserError` where it is longer than the file or any header. */
 export async function readHeaderText(file: FileBytes): Promise<Buffer> {
   if (file.size < prefixBytes) throw broken(file.path, `a file of ${file.size} bytes`);
