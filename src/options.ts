@@ -279,10 +279,11 @@ export const trainOptions = {
 export type TrainConfig = ValuesOf<typeof trainOptions>;
 
 /**
- * Checks what no single option can know, and resolves the paths.
+ * Checks what no single option can know, and resolves the paths. A run that takes its weights from a checkpoint does not
+ * need the file of `weights` any more.
  * @throws UserError for options that contradict each other, or folders and files that don't exist.
  */
-export function completeConfig(values: TrainConfig): TrainConfig {
+export function completeConfig(values: TrainConfig, { needsWeights = true } = {}): TrainConfig {
   if (values.warmup >= values.epochs) {
     throw new UserError('Bad value for warmup', {
       expected: `fewer warm-up epochs than the ${values.epochs} of --epochs`,
@@ -300,7 +301,7 @@ export function completeConfig(values: TrainConfig): TrainConfig {
     ...values,
     root_dir: rootDir,
     data_dir: findDataDir(values.data_dir, rootDir),
-    weights: values.weights && findWeightsFile(values.weights),
+    weights: needsWeights && values.weights ? findWeightsFile(values.weights) : values.weights,
   });
 }
 

@@ -78,7 +78,8 @@ function number(type: string, pattern: RegExp, spec: NumberRange): OptionSpec<nu
     isFlag: false,
     choices: [],
     parse: (text) => {
-      const value = pattern.test(text) ? Number(text) : Number.NaN;
+      // Adding 0 makes 0 of -0.
+      const value = pattern.test(text) ? Number(text) + 0 : Number.NaN;
       return spec.isInRange(value) ? value : undefined;
     },
   };

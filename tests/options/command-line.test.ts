@@ -51,6 +51,26 @@ test('flags in all their forms', () => {
   for (const [args, wandb] of cases) assert.equal(read(...args).values.wandb, wandb, args.join(' '));
 });
 
+test('resume is bare, a word or a file, or taken for a flag', () => {
+  const cases: [string[], string | undefined][] = [
+    [[], undefined],
+    [['--resume'], 'last'],
+    [['--resume', '--epochs=1'], 'last'],
+    [['train', '--resume'], 'last'],
+    [['--resume=last'], 'last'],
+    [['--resume=auto'], 'auto'],
+    [['--resume', 'auto'], 'auto'],
+    [['--resume=a/b.safetensors'], 'a/b.safetensors'],
+    [['--resume', 'a/b.safetensors'], 'a/b.safetensors'],
+    [['--resume=True'], 'last'],
+    [['--resume', 'yes'], 'last'],
+    [['--resume=False'], undefined],
+    [['--resume', 'no'], undefined],
+    [['--no-resume'], undefined],
+  ];
+  for (const [args, resume] of cases) assert.equal(read(...args).values.resume, resume, args.join(' '));
+});
+
 test('words follow a command that takes some', () => {
   const operands = (...args: string[]) =>
     readCommandLine(args, { commands, version: '1.2.3', columns: 80 })?.operands ?? assert.fail('no command');
@@ -79,6 +99,10 @@ const mistakes: [args: string[], message: RegExp][] = [
   [['--epochs=1', '--epochs=2'], /^--epochs is given 2 times/],
   [['--batch-size=1', '--batch_size=2'], /is given 2 times/],
   [['--wandb', '--no-wandb'], /is given 2 times/],
+  [['--resume='], /^Bad value for --resume: expected auto, last or a checkpoint file, found nothing/],
+  [['--resume', '--no-resume'], /is given 2 times/],
+  [['--resume', '--resume=auto'], /^--resume is given 2 times/],
+  [['--no-resume=auto'], /^--no-resume takes no value/],
   [['--no-wandb=True'], /^--no-wandb takes no value/],
   [['--epochs'], /^--epochs needs a value/],
   [['--epochs', '--lr=1'], /^--epochs needs a value/],

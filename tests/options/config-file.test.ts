@@ -48,6 +48,15 @@ run_name: 007
 root_dir: *where
 device: cpu
 wandb: False
+exif: yes
+bad-images: error
+resume: auto
+checkpoint_minutes: 2.5
+keep-checkpoints: 3
+time_limit: 01:30:00
+early_stopping: 4
+nan: skip
+deterministic: true
 `);
   assert.deepEqual(values, {
     epochs: 3,
@@ -79,8 +88,33 @@ wandb: False
     root_dir: 'some/where',
     device: 'cpu',
     wandb: false,
+    exif: true,
+    bad_images: 'error',
+    resume: 'auto',
+    checkpoint_minutes: 2.5,
+    keep_checkpoints: 3,
+    time_limit: 5400,
+    early_stopping: 4,
+    nan: 'skip',
+    deterministic: true,
     config: undefined,
   });
+  const written = [...readConfigFile(path, trainOptions).keys(), 'config'];
+  assert.deepEqual(written.sort(), Object.keys(trainOptions).sort(), 'an option is missing from the file above');
+});
+
+test('resume in the file may look like a flag', () => {
+  const cases: [yaml: string, resume: string | undefined][] = [
+    ['resume: auto', 'auto'],
+    ['resume: "auto"', 'auto'],
+    ['resume: true', 'last'],
+    ['resume: Yes', 'last'],
+    ['resume: false', undefined],
+    ['resume: off.safetensors', 'off.safetensors'],
+    ['resume: ~', undefined],
+    ['resume: null', undefined],
+  ];
+  for (const [yaml, resume] of cases) assert.equal(read(`${yaml}\n`).resume, resume, yaml);
 });
 
 test('a file without options, and null for an option that may be left out, change nothing', () => {
@@ -99,6 +133,8 @@ const mistakes: [yaml: string, message: RegExp][] = [
   ['epochs: .inf\n', /found '\.inf'/],
   ['epochs:\n', /Bad value for epochs .* found nothing/],
   ['epochs: null\n', /Bad value for epochs .* found 'null'/],
+  ['resume:\n', /Bad value for resume .* expected auto, last or a checkpoint file, found nothing/],
+  ['time_limit: 90\n', /Bad value for time_limit .* expected a length of time such as 90m/],
   ['weights:\n', /Bad value for weights .* found nothing/],
   ['epochs: 1\nepochs: 2\n', /line 2: an option is given twice/],
   ['batch_size: 1\nbatch-size: 2\n', /line 2: batch_size is given twice/],
