@@ -1,13 +1,14 @@
 // The layers of which networks are built, under torchvision's module names. A network is a function from a module and
 // images to logits; building it a second time (for evaluation) finds the parameters of the first.
 
-import type { Node, Tensor } from '../graph/graph.js';
+import type { Tensor } from '../graph/graph.js';
 import { cast, reshape, shapeOf, slice } from '../graph/ops/array.js';
 import { addBias, conv2d } from '../graph/ops/conv.js';
 import { depthwiseConv2d } from '../graph/ops/depthwise.js';
 import { matMul, mul } from '../graph/ops/math.js';
 import { batchNormInference, batchNormTraining, layerNorm } from '../graph/ops/norm.js';
 import { intConstant } from '../graph/ops/source.js';
+import type { Variable } from '../graph/ops/state.js';
 import { dimension, knownDimension } from '../graph/types.js';
 import type { Frozen } from './freezing.js';
 import type { Initializer, Layout, Parameter, ParameterStore } from './parameters.js';
@@ -34,8 +35,8 @@ export interface BuildContext {
   readonly frozen?: Frozen | undefined;
   /** Each parameter to be trained that the network reads, and the tensor that it reads. */
   readonly reads: Map<Parameter, Tensor>;
-  /** Updates of running statistics, to be run with each training step. */
-  readonly updates: Node[];
+  /** Running statistics, and what each training step makes of them. */
+  readonly statistics: { variable: Variable; value: Tensor }[];
 }
 
 export interface ConvLayer {
@@ -120,8 +121,8 @@ export class Module {
       const isFixed = !this.context.training || this.context.frozen?.parameter(meanParameter.name);
       if (isFixed) return batchNormInference(inputs, { epsilon });
       const moved = batchNormTraining(inputs, { epsilon, momentum });
-      this.context.updates.push(meanParameter.variable.assign(moved.runningMean));
-      this.context.updates.push(varianceParameter.variable.assign(moved.runningVariance));
+      this.context.statistics.push({ variable: meanParameter.variable, value: moved.runningMean });
+      this.context.statistics.push({ variable: varianceParameter.variable, value: moved.runningVariance });
       return moved.y;
     });
   }

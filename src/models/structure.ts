@@ -14,7 +14,7 @@ export function structureOf(
 ): { graph: Graph; parameters: ParameterStore } {
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Map(), updates: [] });
+  const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
   model.build(root, placeholder(graph, 'image', 'float32', [null, crop, crop, 3]), classes);
   return { graph, parameters };
 }

@@ -3,8 +3,9 @@
 import { gradients } from '../graph/autodiff.js';
 import { Graph, type Node, type Tensor } from '../graph/graph.js';
 import { cast } from '../graph/ops/array.js';
+import { onlyIf, ranOrNot } from '../graph/ops/control.js';
 import { crossEntropy, inTopK } from '../graph/ops/loss.js';
-import { mean, sum } from '../graph/ops/math.js';
+import { add, finite, halfSquares, mean, sum } from '../graph/ops/math.js';
 import { identity } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
 import type { FloatType } from '../graph/types.js';
@@ -34,6 +35,8 @@ export interface StepGraphOptions extends LossOptions {
   unfreezeLater?: boolean;
   /** Whether training steps mix images (the `mix_` inputs). */
   mixing?: boolean;
+  /** Whether a training step whose numbers are not finite changes nothing. */
+  guard?: boolean;
 }
 
 /**
@@ -140,8 +143,24 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
   const changes = read.map(([parameter, value], index) => {
     return { parameter, value, gradient: defined(found[index]), group: groupOf(parameter.name) };
   });
-  const updates = changes.flatMap(({ parameter, ...change }) => optimizer.update(parameter, change));
+  const isSound = options.guard
+    ? areFinite([
+        loss,
+        ...changes.map(({ gradient }) => halfSquares(gradient)),
+        ...context.statistics.map(({ value }) => sum(value)),
+      ])
+    : undefined;
+  const guarded = (value: Tensor) => (isSound ? onlyIf(isSound, value) : value);
+  const updates = [
+    ...context.statistics.map(({ variable, value }) => variable.assign(guarded(value))),
+    ...changes.flatMap(({ parameter, gradient, ...change }) =>
+      optimizer.update(parameter, { ...change, gradient: guarded(gradient) }),
+    ),
+  ];
   const measured = { loss, ...countCorrect(logits, input.labels, options.classes) };
+  const outputs = isSound
+    ? after(graph, [ranOrNot(isSound, updates)], { ...measured, applied: cast(isSound, 'int32') })
+    : after(graph, updates, measured);
   return {
     inputs: {
       pixels: input.pixels,
@@ -149,7 +168,7 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
       ...mixing,
       ...(random?.input && { random_seed: random.input }),
     },
-    outputs: after(graph, [...context.updates, ...updates], measured),
+    outputs,
     gradients: Object.fromEntries(
       changes.map(({ parameter, gradient }) => [parameter.name, parameter.leaveGraph(gradient)]),
     ),
@@ -158,13 +177,18 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
   };
 }
 
+/** Whether all of these scalars are finite: so is their sum, save where they are near to overflowing anyway. */
+function areFinite(scalars: readonly Tensor[]): Tensor {
+  return finite(scalars.reduce((total, scalar) => add(total, scalar)));
+}
+
 function forward(
   { model, classes, precision = 'float32' }: StepGraphOptions,
   parameters: ParameterStore,
   images: Tensor,
   mode: Pick<BuildContext, 'training' | 'random' | 'frozen'>,
 ): { logits: Tensor; context: BuildContext } {
-  const context: BuildContext = { parameters, ...mode, reads: new Map(), updates: [] };
+  const context: BuildContext = { parameters, ...mode, reads: new Map(), statistics: [] };
   const logits = model.build(new Module(context), cast(images, precision), classes);
   return { logits: cast(logits, 'float32'), context };
 }

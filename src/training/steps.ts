@@ -29,6 +29,8 @@ export interface StepBatch {
 
 export interface StepResult {
   images: number;
+  /** False where the guard left the step out: nothing has changed but `counters.skipped`. */
+  applied: boolean;
   /** Mean over the batch. */
   loss: number;
   /** How many labels were the highest, or among the five highest scores. */
@@ -152,8 +154,10 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
       };
       const used = new Map([...groups[name]].map((group) => [group, states[group]]));
       const outputs = session.run(name, { ...trainingFeeds(name, batch, mix), ...optimizer.feeds(used) });
-      counters.step = step;
-      return result(batch, outputs);
+      const done = result(batch, outputs);
+      if (done.applied) counters.step += 1;
+      else counters.skipped += 1;
+      return done;
     },
     unfreeze() {
       session.run('unfreeze');
@@ -185,6 +189,7 @@ function result({ labels }: StepBatch, outputs: Record<string, HostTensor>): Ste
   const scalar = (name: string) => outputOf(outputs, name).data[0] ?? Number.NaN;
   return {
     images: labels.length,
+    applied: outputs['applied']?.data[0] !== 0,
     loss: scalar('loss'),
     correctAt1: scalar('correct_at_1'),
     correctAt5: scalar('correct_at_5'),

@@ -20,7 +20,7 @@ function networkOf(name: string): { names: readonly Named[]; head: string } {
   assert.ok(model, name);
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Map(), updates: [] });
+  const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
   model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 5);
   return {
     names: parameters.all.map((parameter) => ({ name: parameter.name, trainable: parameter.spec.trainable })),

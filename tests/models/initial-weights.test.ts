@@ -105,7 +105,7 @@ const drawn: Model = {
 test('a layer is drawn as it says, its bias zero unless it says otherwise', async () => {
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const m = new Module({ parameters, training: false, reads: new Map(), updates: [] });
+  const m = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
   drawn.build(m, placeholder(graph, 'images', 'float32', [null, 8, 8, 3]), 40);
   const seed = placeholder(graph, 'seed', 'int32', [2]);
   const outputs = Object.fromEntries(parameters.all.map((each, index) => [each.name, each.draw(seed, index)]));

@@ -63,7 +63,7 @@ for (const [name, layers] of Object.entries(expected)) {
     assert.ok(model);
     const graph = new Graph();
     const parameters = new ParameterStore(graph);
-    const root = new Module({ parameters, training: false, reads: new Map(), updates: [] });
+    const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
     model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 5);
     const initializers = new Map(parameters.all.map(({ spec }) => [spec.name, spec.initializer]));
     for (const [tensor, initializer] of Object.entries(layers)) {

@@ -154,7 +154,7 @@ const pools: Record<string, { build: (x: Tensor) => Tensor; expected: number[] }
 const graph = new Graph();
 const x = placeholder(graph, 'images', 'float32', [null, height, width, channels]);
 const parameters = new ParameterStore(graph);
-const m = new Module({ parameters, training: true, reads: new Map(), updates: [] });
+const m = new Module({ parameters, training: true, reads: new Map(), statistics: [] });
 
 const layerOutputs = convs.map(({ name, outputs, ...conv }) => [
   name,

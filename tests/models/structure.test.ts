@@ -33,7 +33,7 @@ function modelOf(name: string) {
 function parametersOf(name: string, classes: number): readonly Parameter[] {
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Map(), updates: [] });
+  const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
   const logits = modelOf(name).build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), classes);
   assert.deepEqual(logits.shape, [null, classes]);
   return parameters.all;

@@ -63,6 +63,21 @@ const greaterEqualOp: OpDefinition<NoOptions> = {
   gradient: 'constant',
 };
 
+const isFiniteOp: OpDefinition<NoOptions> = {
+  op: 'IsFinite',
+  outputs: ([x]) => (x ? [{ dtype: 'bool', shape: x.shape }] : []),
+  attributes: typeOf,
+  gradient: 'constant',
+};
+
+// d (Σ x² / 2) = x dx
+const l2LossOp: OpDefinition<NoOptions> = {
+  op: 'L2Loss',
+  outputs: ([x]) => (x ? [{ dtype: x.dtype, shape: [] }] : []),
+  attributes: typeOf,
+  gradient: ({ inputs: [x] }, dy) => (x ? [mul(x, present(dy))] : []),
+};
+
 interface MatMulOptions {
   transposeA: boolean;
   transposeB: boolean;
@@ -146,6 +161,8 @@ export const mathOps: OpFamily = [
   rsqrtOp,
   squareOp,
   greaterEqualOp,
+  isFiniteOp,
+  l2LossOp,
   matMulOp,
   sumOp,
   meanOp,
@@ -166,6 +183,11 @@ export const rsqrt = (x: Tensor): Tensor => apply(rsqrtOp, [x], none);
 export const square = (x: Tensor): Tensor => apply(squareOp, [x], none);
 /** Whether a >= b, as bool, with broadcasting. */
 export const greaterEqual = (a: Tensor, b: Tensor): Tensor => apply(greaterEqualOp, [a, b], none);
+
+/** Whether each number is neither infinite nor NaN, as bool. */
+export const finite = (x: Tensor): Tensor => apply(isFiniteOp, [x], none);
+/** Half the sum of all squares, read in one pass. */
+export const halfSquares = (x: Tensor): Tensor => apply(l2LossOp, [x], none);
 
 /** The product of two matrices, either of which may be read transposed. */
 export function matMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {

@@ -3,6 +3,7 @@
 
 import { activationOps } from './activation.js';
 import { arrayOps } from './array.js';
+import { controlOps } from './control.js';
 import { convOps } from './conv.js';
 import { depthwiseOps } from './depthwise.js';
 import { lossOps } from './loss.js';
@@ -13,7 +14,19 @@ import { sourceOps } from './source.js';
 import { stateOps } from './state.js';
 
 const families = [
-  ...[sourceOps, mathOps, activationOps, arrayOps, convOps, depthwiseOps, poolOps, normOps, lossOps, stateOps],
+  ...[
+    sourceOps,
+    mathOps,
+    activationOps,
+    arrayOps,
+    convOps,
+    depthwiseOps,
+    poolOps,
+    normOps,
+    lossOps,
+    stateOps,
+    controlOps,
+  ],
 ];
 
 /** How a gradient passes each op: by a rule, not at all because it is constant, or never because it is final. */

@@ -3,6 +3,7 @@
 import type { ForwardCase, GradientCase } from '../op-case.js';
 import * as activation from './activation.js';
 import * as array from './array.js';
+import * as control from './control.js';
 import * as conv from './conv.js';
 import * as depthwise from './depthwise.js';
 import * as loss from './loss.js';
@@ -23,6 +24,7 @@ export const forwardCases: readonly ForwardCase[] = [
   norm,
   loss,
   state,
+  control,
 ].flatMap(({ forward }) => forward);
 
 export const gradientCases: readonly GradientCase[] = [

@@ -1,6 +1,21 @@
 import type { Tensor } from '#src/graph/graph.js';
 import { cast } from '#src/graph/ops/array.js';
-import { add, div, greaterEqual, matMul, mean, mul, neg, rsqrt, sqrt, square, sub, sum } from '#src/graph/ops/math.js';
+import {
+  add,
+  div,
+  finite,
+  greaterEqual,
+  halfSquares,
+  matMul,
+  mean,
+  mul,
+  neg,
+  rsqrt,
+  sqrt,
+  square,
+  sub,
+  sum,
+} from '#src/graph/ops/math.js';
 import { forwardCase, gradientCase } from '../op-case.js';
 import { floats, noisy, type Sample } from '../samples.js';
 
@@ -56,6 +71,18 @@ export const forward = [
     inputs: [floats([2, 2], [1, 2, 3, 2]), floats([2], [2, 2])],
     build: ([a, b]) => cast(greaterEqual(a, b), 'float32'),
     expected: [0, 1, 1, 1],
+  }),
+  forwardCase({
+    op: 'IsFinite',
+    inputs: [floats([6], [1, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, -3.4e38])],
+    build: ([x]) => cast(finite(x), 'float32'),
+    expected: [1, 1, 0, 0, 0, 1],
+  }),
+  forwardCase({
+    op: 'L2Loss',
+    inputs: [floats([2, 2], [1, -2, 0.5, 3], { dynamic: true }), floats([2], [1, Number.NaN])],
+    build: ([x, y]) => [halfSquares(x), cast(finite(halfSquares(y)), 'float32')],
+    expected: [[7.125], [0]],
   }),
   forwardCase({
     op: 'MatMul',
@@ -197,6 +224,12 @@ export const backward = [
     op: 'Square',
     inputs: [noisy(6, [4, 3], { dynamic: true })],
     build: ([x]) => square(x),
+    ...polynomial,
+  }),
+  gradientCase({
+    op: 'L2Loss',
+    inputs: [noisy(9, [4, 3], { dynamic: true })],
+    build: ([x]) => halfSquares(x),
     ...polynomial,
   }),
   gradientCase({
