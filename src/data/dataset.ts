@@ -41,7 +41,7 @@ export async function openDataset(dataDir: string, options: DatasetOptions): Pro
 
 /** Lists the images below `dataDir`. Throws a UserError where a folder is missing, is none, or can't be listed. */
 export async function scanDataset(dataDir: string): Promise<DatasetFolders> {
-  await requireFolder(dataDir, 'Check the path given with --data_dir');
+  await requireFolder(dataDir, 'Check the path');
   const trainDir = join(dataDir, 'train');
   await requireFolder(trainDir, `Put the images into ${trainDir}/<class>/`);
   const train = await scanImageFolder(trainDir);

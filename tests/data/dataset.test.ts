@@ -127,6 +127,6 @@ test('a missing data_dir is named', async (t) => {
   const missing = join(temporaryFolder(t), 'nowhere');
   await assert.rejects(openDataset(missing, { valSplit: 0.2 }), {
     name: 'UserError',
-    message: `There is no folder ${missing}. Check the path given with --data_dir.`,
+    message: `There is no folder ${missing}. Check the path.`,
   });
 });
