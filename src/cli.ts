@@ -2,8 +2,10 @@
 // The program's entry, and the only place that prints an error and sets the exit code.
 import { inspect } from 'node:util';
 import type { Command } from './commands/command.js';
+import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
+import { noteLostOutput } from './commands/signals.js';
 import { trainCommand } from './commands/train.js';
 import { weightsCommand } from './commands/weights.js';
 import { exitCode, UserError } from './errors.js';
@@ -13,7 +15,7 @@ import { redact } from './secrets.js';
 import { version } from './version.js';
 
 /** All commands; the first is the one that runs when none is named. */
-const commands: readonly Command[] = [trainCommand, modelsCommand, weightsCommand, doctorCommand];
+const commands: readonly Command[] = [trainCommand, modelsCommand, weightsCommand, dataCommand, doctorCommand];
 
 async function main(args: readonly string[]): Promise<number> {
   const columns = Math.min(process.stdout.columns ?? 80, 120);
@@ -36,8 +38,11 @@ const brokenPipeCode = 141;
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
+    // A run goes on without a screen, or saves before it stops.
+    if (noteLostOutput(error)) return;
     if (error.code === 'EPIPE') process.exit(brokenPipeCode);
-    throw error;
+    // The terminal has gone, and whoever is to be stopped by that has got SIGHUP.
+    if (error.code !== 'EIO') throw error;
   });
 }
 
