@@ -17,6 +17,11 @@ export function modelFile(config: { root_dir: string; run_name: string }): strin
   return join(config.root_dir, 'outputs', 'models', `${config.run_name}.safetensors`);
 }
 
+/** The place of the weights of the epoch with the lowest validation loss, beside the last one's. */
+export function bestModelFile(config: { root_dir: string; run_name: string }): string {
+  return join(config.root_dir, 'outputs', 'models', `${config.run_name}.best.safetensors`);
+}
+
 /**
  * Makes the folders of outputs, and this run's empty log and table of results; a second run in the same second gets
  * `-2` after its time stamp, and so on.
