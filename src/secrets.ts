@@ -8,13 +8,15 @@ const tokenVariables = ['WB_KEY', 'WANDB_API_KEY', 'HF_TOKEN', 'HUGGING_FACE_HUB
 const minSecretLength = 6;
 /** From here on a value is no placeholder, nor a word that may stand in a path by chance. */
 const minKeyLength = 16;
+/** The beginning of such a value is secret, too: errors quote the first letters of what they could not read. */
+const beginningLength = 8;
 
 const mask = '***';
 
 /** `text` with `***` in place of each secret value of the environment, and of credentials in addresses. */
 export function redact(text: string, env: NodeJS.ProcessEnv = process.env): string {
-  let redacted = text;
-  for (const secret of secretsOf(env)) redacted = redacted.replaceAll(secret, mask);
+  const secrets = secretPattern(env);
+  const redacted = secrets === undefined ? text : text.replace(secrets, mask);
   return redacted
     .replace(credentials, `$1${mask}@`)
     .replace(secretParameter, `$1${mask}`)
@@ -40,14 +42,23 @@ const authorization = /\b(authorization['"]?\s*[:=]\s*['"]?(?:\w+\s+)?)[^\s'"]+/
 /** The hub's own tokens, wherever they come from. */
 const hubToken = /\bhf_[A-Za-z0-9]{20,}/g;
 
-/** All secret values, each as it may be written, the longest first since one may hold another. */
-function secretsOf(env: NodeJS.ProcessEnv): string[] {
+/** All secret values, each as it may be written; in any case, since the names of hosts lose theirs. */
+function secretPattern(env: NodeJS.ProcessEnv): RegExp | undefined {
   const tokens = tokenVariables.map((name) => env[name] ?? '');
   const passwords = Object.values(env).flatMap((value) => passwordsIn(value ?? ''));
   const values = [...tokens, ...passwords]
     .map((value) => value.trim())
     .filter(({ length }) => length >= minSecretLength);
-  return [...new Set(values.flatMap(spellings))].sort((a, b) => b.length - a.length);
+  // The longest first, since one may hold another.
+  const whole = [...new Set(values.flatMap(spellings))].sort((a, b) => b.length - a.length).map(escaped);
+  const beginnings = values
+    .filter(({ length }) => length >= minKeyLength)
+    .map((value) => `${escaped(value.slice(0, beginningLength))}[\\w-]*`);
+  return whole.length === 0 ? undefined : new RegExp([...whole, ...beginnings].join('|'), 'gi');
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 /** The password of an address such as a proxy's, and name and password as a header has them. */
