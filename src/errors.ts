@@ -1,6 +1,8 @@
 // The two kinds of failure a user can meet: a mistake of theirs, told in one line, and a run that can be resumed.
 // Everything else that is thrown is a bug and keeps its stack.
 
+import { redact } from './secrets.js';
+
 /** A text as one line, in which control characters are visible and do nothing to a terminal. */
 export function oneLine(text: string): string {
   const line = text.replace(/\s*[\n\r\u0085\u2028\u2029]\s*/g, ' ');
@@ -15,7 +17,7 @@ export interface Explanation {
   mend?: string;
 }
 
-/** A user's mistake: printed as one line without a stack, exit code 2. */
+/** A user's mistake: printed as one line without a stack or secrets, exit code 2. */
 export class UserError extends Error {
   override readonly name = 'UserError';
   /** The message in parts, for those who tell of several mistakes at once. */
@@ -24,7 +26,7 @@ export class UserError extends Error {
   constructor(what: string, { expected, found, mend }: Explanation = {}, options?: ErrorOptions) {
     const comparison = [expected && `expected ${expected}`, found && `found ${found}`].filter(Boolean).join(', ');
     const message = [comparison ? `${what}: ${comparison}.` : `${what}.`, mend && `${mend}.`].filter(Boolean).join(' ');
-    super(oneLine(message), options);
+    super(oneLine(redact(message)), options);
     this.parts = { what, ...(expected && { expected }), ...(found && { found }), ...(mend && { mend }) };
   }
 }

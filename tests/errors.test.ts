@@ -11,6 +11,11 @@ test('a message is one line in which nothing acts on a terminal', () => {
   assert.equal(new UserError('Bad\nname', { found: '\x1b[31m' }).message, 'Bad name: found \\x1b[31m.');
 });
 
+test('a message holds no secrets', () => {
+  const address = 'http://me:word@host/';
+  assert.equal(new UserError('Bad', { found: address }).message, 'Bad: found http://***@host/.');
+});
+
 test('the parts of a message are joined, and those that are missing left out', () => {
   assert.equal(new UserError('What').message, 'What.');
   assert.equal(

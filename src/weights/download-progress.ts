@@ -1,6 +1,7 @@
 // What downloads say, on stderr, so that a command's own output stays clean: in a terminal a bar, in a job's output file
 // a plain line when one starts, each half minute, and at its end.
 
+import { redact } from '../secrets.js';
 import { formatBytes } from '../tensorflow/sizes.js';
 
 const liveIntervalMs = 100;
@@ -15,7 +16,7 @@ export interface DownloadProgress {
 
 /** Prints a line of its own, above a bar that is being drawn. */
 export function say(text: string): void {
-  process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}weights: ${text}\n`);
+  process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}weights: ${redact(text)}\n`);
 }
 
 /** Shows a download as `title` while `work` lasts. */
