@@ -39,6 +39,8 @@ function readTimeLeft(attributes: ReadonlyMap<string, string>, wallMs: number): 
   const totalMs = walltime === undefined ? undefined : walltime * 1000;
   if (remaining !== undefined) return { kind: 'limited', leftMs: remaining * 1000, totalMs };
   if (totalMs === undefined) return { kind: 'unlimited' };
+  // An older qstat shows the whole array (state B) for an element, which may have started long after it.
+  if (attributes.get('job_state') === 'B') return { kind: 'limited', leftMs: totalMs - sessionAgeMs(), totalMs };
   const usedMs =
     runningMs(attributes, { wallMs, totalMs }) ?? (seconds('resources_used.walltime') ?? Number.NaN) * 1000;
   return { kind: 'limited', leftMs: totalMs - (usedMs >= 0 ? usedMs : sessionAgeMs()), totalMs };
