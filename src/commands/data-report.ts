@@ -114,8 +114,16 @@ function classFindings(classes: readonly ClassCount[], valSplit: number): (Findi
   ];
 }
 
-/** How large the classes of the train folder are. */
-function classSizes(classes: readonly ClassCount[]) {
+interface ClassSizes {
+  smallest: { name: string; images: number };
+  largest: { name: string; images: number };
+  median: number;
+  /** Of the largest to the smallest. */
+  ratio: number;
+}
+
+/** How large the classes of the train folder are, but for empty ones. */
+function classSizes(classes: readonly ClassCount[]): ClassSizes | undefined {
   const sizes = classes
     .map(({ name, train, validation }) => ({ name, images: train + validation }))
     .filter(({ images }) => images > 0)
@@ -125,6 +133,12 @@ function classSizes(classes: readonly ClassCount[]) {
   const middle = sizes.length / 2;
   const median = ((sizes[Math.ceil(middle) - 1]?.images ?? 0) + (sizes[Math.floor(middle)]?.images ?? 0)) / 2;
   return { smallest, largest, median, ratio: largest.images / smallest.images };
+}
+
+function sizesLine({ smallest, largest, median, ratio }: ClassSizes): string {
+  if (smallest.images === largest.images) return `${counted(smallest.images, 'image', 'images')} of each in train`;
+  const [from, to] = [smallest, largest].map(({ name, images }) => `${grouped(images)} (${plain(name)})`);
+  return `${from} to ${to} images in train, median ${grouped(median)}, ratio ${ratio.toFixed(1)}`;
 }
 
 function finding(isProblem: boolean, text: string, examples: readonly string[] = [], shown = 5): Finding {
@@ -146,13 +160,7 @@ export function formatReport(checked: Checked, judged: readonly Finding[]): stri
       ? '  val    none'
       : `  val    ${counted(test, 'image', 'images')} of ${counted(folders.test.classes.length, 'class', 'classes')}`,
   ];
-  if (sizes !== undefined) {
-    const { smallest, largest, median, ratio } = sizes;
-    lines.push(
-      `  class  ${grouped(smallest.images)} (${plain(smallest.name)}) to ${grouped(largest.images)} ` +
-        `(${plain(largest.name)}) images in train, median ${grouped(median)}, ratio ${ratio.toFixed(1)}`,
-    );
-  }
+  if (sizes !== undefined) lines.push(`  class  ${sizesLine(sizes)}`);
   if (findings.images > 0) {
     lines.push(
       `All decoded and compared in ${findings.seconds.toFixed(1)} s (decoding: ${grouped(Math.round(findings.imagesPerSecond))} images/s).`,

@@ -13,7 +13,7 @@ import type { Command } from './command.js';
 
 const output = 'Output';
 
-const options = {
+export const dataOptions = {
   val_split: trainOptions.val_split,
   exif: trainOptions.exif,
   workers: trainOptions.workers,
@@ -25,24 +25,25 @@ const options = {
   }),
 };
 
-export const dataCommand: Command<typeof options> = {
+export const dataCommand: Command<typeof dataOptions> = {
   name: 'data',
   summary: 'Check a folder of images: unreadable files, duplicates, leaks into the test, class counts',
-  options,
+  options: dataOptions,
   operands: '<check DIR>',
-  run: async (values, operands) => {
-    const dataDir = findFolder(readOperands(operands));
-    const csvPath = values.csv === undefined ? undefined : writablePath(values.csv);
-    return checkData(dataDir, values, csvPath);
-  },
+  run: (values, operands) => runData(operands, values, (text) => process.stdout.write(text)),
 };
 
-/** Checks and reports. Returns 0, or 2 where something would stop a run or make its results mislead. */
-async function checkData(
-  dataDir: string,
-  values: ValuesOf<typeof options>,
-  csvPath: string | undefined,
+/**
+ * Does what the words after `data` say. Returns 0, or 2 where something was found that would stop a run or make its
+ * results mislead. Throws a `UserError` for a mistake in the words or options.
+ */
+export async function runData(
+  operands: readonly string[],
+  values: ValuesOf<typeof dataOptions>,
+  print: (text: string) => void,
 ): Promise<number> {
+  const dataDir = findFolder(readOperands(operands));
+  const csvPath = values.csv === undefined ? undefined : writablePath(values.csv);
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
   await requireDecoders();
@@ -64,7 +65,7 @@ async function checkData(
 
   const checked = { dataDir, valSplit, findings };
   const judged = report.judge(checked);
-  process.stdout.write(values.json ? report.reportJson(checked, judged) : report.formatReport(checked, judged));
+  print(values.json ? report.reportJson(checked, judged) : report.formatReport(checked, judged));
   if (csvPath !== undefined) {
     const { writeTextAtomically } = await import('../atomic-file.js');
     writeTextAtomically(csvPath, report.reportCsv(checked));
