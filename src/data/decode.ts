@@ -1,32 +1,14 @@
-// Turns an image file into the square that a network sees: what torchvision makes of it on Pillow, to the bit. Orientation
-// tags and colour profiles are ignored, as there.
+// Turns an image file into the square that a network sees: what torchvision makes of it on Pillow, to the bit. Colour
+// profiles are ignored, as there, and so are orientation tags unless the preprocessing heeds them.
 
-import { readFile } from 'node:fs';
-import { promisify } from 'node:util';
-import sharp, { type Sharp, type SharpOptions } from 'sharp';
-import { loadSquareMaker, type RgbImage, type SquareMaker } from '../tensorflow/image-square.js';
+import { loadSquareMaker, type SquareMaker } from '../tensorflow/image-square.js';
 import { type JpegDecoder, loadJpegDecoder } from '../tensorflow/jpeg-decoder.js';
 import type { Recipe } from './augment.js';
-import { readJpegHeader } from './jpeg-header.js';
+import { type OpenedImage, openImage } from './decode-whole.js';
+import { withRoomFor } from './memory-budget.js';
 import type { Preprocessing } from './preprocessing.js';
+import { readImageFile } from './read-image-file.js';
 import { UnreadableImageError, whyUnreadable } from './unreadable-image.js';
-
-// One thread an image: many images are decoded at once. Nothing is decoded twice, so nothing is worth caching.
-sharp.concurrency(1);
-sharp.cache(false);
-
-const input: SharpOptions = {
-  // Fails on truncated files and bad checksums, forgives what Pillow forgives.
-  failOn: 'error',
-  ignoreIcc: true,
-  // Pillow's: twice Image.MAX_IMAGE_PIXELS.
-  limitInputPixels: 178_956_970,
-};
-
-const readableFormats: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif']);
-
-// The callback form takes half the time of node:fs/promises.
-const readWhole = promisify(readFile);
 
 /** Where a square goes, and what is random about it. */
 export interface DecodeTarget {
@@ -46,18 +28,29 @@ function loadAddons() {
 }
 
 /**
- * Reads an image and makes a square of it. Rejects with an UnreadableImageError if the file is missing, truncated,
- * damaged, no image, or larger than 178 million pixels.
+ * Reads an image and makes a square of it. Rejects with an UnreadableImageError if the file is missing, no file,
+ * truncated, damaged, no image, of a kind that is not read, or larger than 178 million pixels.
  */
 export async function decodeInto(path: string, preprocessing: Preprocessing, target: DecodeTarget): Promise<void> {
-  if (await loadAddons().decodeJpeg?.(path, { ...preprocessing, ...target })) return;
+  const { decodeJpeg } = loadAddons();
+  if (await decodeJpeg?.(path, preprocessing.exif === true, { ...preprocessing, ...target })) return;
   await decodeWithSharp(path, preprocessing, target);
 }
 
 /** Any image that the fast decoder leaves, as `decodeInto`. */
 export async function decodeWithSharp(path: string, preprocessing: Preprocessing, target: DecodeTarget): Promise<void> {
-  const image = await decodeWhole(path);
-  await loadAddons().makeSquare(image, { ...preprocessing, ...target });
+  const { makeSquare } = loadAddons();
+  const orRefused = (error: unknown) => {
+    throw new UnreadableImageError(path, whyUnreadable(error, path), { cause: error });
+  };
+  const image = await openFile(path, preprocessing).catch(orRefused);
+  await withRoomFor(image.pixels * 3, async () => {
+    await makeSquare(await image.decode().catch(orRefused), { ...preprocessing, ...target });
+  });
+}
+
+async function openFile(path: string, { exif = false }: Preprocessing): Promise<OpenedImage> {
+  return openImage(await readImageFile(path), exif);
 }
 
 /** The square that torchvision's Resize and CenterCrop make of an image, as `decodeInto`, to an array of its own. */
@@ -65,49 +58,4 @@ export async function decodeImage(path: string, preprocessing: Preprocessing): P
   const buffer = new ArrayBuffer(preprocessing.crop ** 2 * 3);
   await decodeInto(path, preprocessing, { recipe: undefined, buffer, offset: 0 });
   return new Uint8Array(buffer);
-}
-
-async function decodeWhole(path: string): Promise<RgbImage> {
-  try {
-    const file = await readWhole(path);
-    const header = readJpegHeader(file);
-    const plainJpeg = header !== undefined && header.height > 0 && header.components < 4;
-    return await (plainJpeg ? decodeRgb(sharp(file, input)) : decodeOther(file));
-  } catch (error) {
-    throw new UnreadableImageError(path, whyUnreadable(error), { cause: error });
-  }
-}
-
-/** Decodes what isn't a usual JPEG: other formats and colour spaces, and all that needs a closer look. */
-async function decodeOther(file: Buffer): Promise<RgbImage> {
-  const { format, space, orientation } = await sharp(file, input).metadata();
-  if (!readableFormats.has(format)) throw new Error('unsupported image format');
-  // Pillow turns TIFF files, and only those, the way their orientation tag says.
-  const image = sharp(file, { ...input, autoOrient: format === 'tiff' && (orientation ?? 1) !== 1 });
-  return space === 'cmyk' ? decodeCmyk(image) : decodeRgb(image);
-}
-
-/** The colours without alpha: dropped, not blended, as in Pillow's convert('RGB'). */
-async function decodeRgb(image: Sharp): Promise<RgbImage> {
-  const { data, info } = await image.removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
-  return { pixels: data, width: info.width, height: info.height };
-}
-
-/** Pillow's conversion, which knows no profiles: black takes its share, then each ink its share of the rest. */
-async function decodeCmyk(image: Sharp): Promise<RgbImage> {
-  const inks = await image
-    .pipelineColourspace('cmyk')
-    .toColourspace('cmyk')
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  const { data, info } = inks;
-  const pixels = new Uint8Array(info.width * info.height * 3);
-  for (let from = 0, to = 0; to < pixels.length; from += info.channels) {
-    const rest = 255 - (data[from + 3] ?? 0);
-    for (let ink = 0; ink < 3; ink++) {
-      const product = (data[from + ink] ?? 0) * rest + 128;
-      pixels[to++] = rest - (((product >> 8) + product) >> 8);
-    }
-  }
-  return { pixels, width: info.width, height: info.height };
 }

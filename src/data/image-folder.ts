@@ -6,6 +6,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { groupedImages, type ImageGroup, type ImageList } from './image-list.js';
+import { shownPath } from './shown-path.js';
 import { compareCodePoints, sortByCodePoint } from './sorting.js';
 
 /** Image files that are read, by extension (upper case counts as well). */
@@ -129,12 +130,21 @@ async function identity(folder: string): Promise<string> {
 function cannotList(folder: string, error: unknown): UserError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const cause = { cause: error };
+  const shown = shownPath(folder);
+  if (code === 'ENOENT' && folder.includes('\ufffd')) {
+    return new UserError(
+      `The folder ${shown} can't be listed`,
+      { found: 'a name that is not UTF-8', mend: 'Rename it' },
+      cause,
+    );
+  }
   if (code === 'ENOENT') {
-    return new UserError(`There is no folder ${folder}`, { mend: 'Check the path given with --data_dir' }, cause);
+    return new UserError(`There is no folder ${shown}`, { mend: 'Check the path given with --data_dir' }, cause);
   }
   if (code === 'ENOTDIR') {
-    return new UserError(`${folder} is no folder`, { expected: 'a folder of images by class', found: 'a file' }, cause);
+    return new UserError(`${shown} is no folder`, { expected: 'a folder of images by class', found: 'a file' }, cause);
   }
-  const reason = error instanceof Error ? error.message : String(error);
-  return new UserError(`The folder ${folder} can't be listed`, { found: reason, mend: 'Check its permissions' }, cause);
+  const reason =
+    code === 'EACCES' ? 'no permission to read it' : shownPath(error instanceof Error ? error.message : String(error));
+  return new UserError(`The folder ${shown} can't be listed`, { found: reason, mend: 'Check its permissions' }, cause);
 }

@@ -1,10 +1,11 @@
 // Finds out a JPEG's size from its frame header (ITU T.81, annex B), which asking libvips takes ten times as long for.
 
-/** What a JPEG says of itself before its pixels: size in pixels and the number of colour components. */
+/** What a JPEG says of itself before its pixels: size in pixels, the number of colour components, and bits of each. */
 export interface JpegHeader {
   width: number;
   height: number;
   components: number;
+  precision: number;
 }
 
 /** Reads the frame header of a JPEG file's bytes. Undefined for anything that doesn't look like one. */
@@ -17,7 +18,12 @@ export function readJpegHeader(file: Uint8Array): JpegHeader | undefined {
     if (marker === 0xff) {
       at += 1; // a fill byte
     } else if (isFrameHeader(marker)) {
-      return { height: bytes.getUint16(at + 5), width: bytes.getUint16(at + 7), components: bytes.getUint8(at + 9) };
+      return {
+        precision: bytes.getUint8(at + 4),
+        height: bytes.getUint16(at + 5),
+        width: bytes.getUint16(at + 7),
+        components: bytes.getUint8(at + 9),
+      };
     } else {
       at += 2 + bytes.getUint16(at + 2);
     }

@@ -13,6 +13,8 @@ export interface Preprocessing {
   interpolation: Interpolation;
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
+  /** Turn images as their orientation tag says. Without it they are not, as in torchvision. */
+  exif?: boolean;
 }
 
 const imageNet = { resize: 256, crop: 224, interpolation: 'bilinear' } as const;

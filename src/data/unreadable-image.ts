@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { shownPath } from './shown-path.js';
 
 /** An image file that can't be read or decoded. */
 export class UnreadableImageError extends UserError {
@@ -7,29 +8,41 @@ export class UnreadableImageError extends UserError {
   readonly reason: string;
 
   constructor(path: string, reason: string, options?: ErrorOptions) {
-    super(`Can't read the image ${path}`, { found: reason, mend: 'Replace or remove this file' }, options);
+    super(`Can't read the image ${shownPath(path)}`, { found: reason, mend: 'Replace or remove this file' }, options);
     this.path = path;
     this.reason = reason;
   }
 }
 
-/** What a failure of the file system or of libvips means, in plain words. */
-export function whyUnreadable(error: unknown): string {
+/** What a failure of the file system or of libvips to read `path` means, in plain words. */
+export function whyUnreadable(error: unknown, path: string): string {
   const message = error instanceof Error ? error.message : String(error);
+  if (/ENOENT/.test(message) && path.includes('\ufffd'))
+    return 'a name that is not UTF-8, by which it cannot be opened';
   const known = explanations.find(([pattern]) => pattern.test(message));
   return known?.[1] ?? (message.split('\n', 1)[0] ?? message).replace(/\.$/, '');
 }
 
+const damaged = 'a truncated or damaged file';
+
 const explanations: readonly (readonly [RegExp, string])[] = [
-  [/ENOENT/, 'no such file (or a link to nowhere)'],
-  [/EACCES|EPERM/, 'no permission to read it'],
-  [/EISDIR/, 'a folder'],
-  [/EMFILE|ENFILE/, 'too many open files'],
+  [/^(ENOENT|ENOTDIR)/, 'no such file (or a link to nowhere)'],
+  [/^ELOOP/, 'a link that leads in a circle'],
+  [/^(EACCES|EPERM)/, 'no permission to read it'],
+  [/^EISDIR/, 'a folder'],
+  [/^ENXIO/, 'no file but a pipe, a socket or a device'],
+  [/^ENAMETOOLONG/, 'a path that is too long'],
+  [/^(EMFILE|ENFILE)/, 'too many open files'],
+  [/^(EIO|ESTALE)/, 'a file that the disk or the file server cannot deliver'],
   [/is empty/i, 'an empty file'],
   [/unsupported image format/i, 'something that is no image of a known format'],
-  [/exceeds pixel limit/i, 'an image of more than 178 million pixels'],
+  [/exceeds (pixel|the) .*limit|pixel limit|security limit/i, 'an image of more than 178 million pixels'],
   [
-    /premature end|unexpected end|read error|unable to parse|truncated|corrupt|invalid|no image/i,
-    'a truncated or damaged file',
+    /unsupported codec|no decoding plugin|unsupported file-type/i,
+    'an image in a compression that is not read, such as HEIC',
+  ],
+  [
+    /premature end|unexpected end|read error|unable to parse|truncated|corrupt|invalid|no image|out of (range|bounds)/i,
+    damaged,
   ],
 ];

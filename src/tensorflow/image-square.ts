@@ -23,16 +23,24 @@ export interface RgbImage {
   pixels: Uint8Array;
   width: number;
   height: number;
+  /** How the pixels are to be turned, as EXIF's orientation: 1, not at all, to 8. */
+  orientation: number;
 }
 
 /**
- * Resizes, crops and augments an image on libuv's thread pool. Rejects if there is too little memory. Neither the
+ * Turns, resizes, crops and augments an image on libuv's thread pool. Rejects if there is too little memory. Neither the
  * pixels nor the buffer must be changed or transferred meanwhile.
  */
 export type SquareMaker = (image: RgbImage, target: SquareTarget) => Promise<void>;
 
 interface Addon {
-  square(pixels: Uint8Array, width: number, height: number, ...square: SquareArguments): Promise<boolean>;
+  square(
+    pixels: Uint8Array,
+    width: number,
+    height: number,
+    orientation: number,
+    ...square: SquareArguments
+  ): Promise<boolean>;
 }
 
 /** The target as our addons take it. */
@@ -52,8 +60,8 @@ export function loadSquareMaker(): SquareMaker {
   const path = installedAddons()?.imageSquarePath;
   if (path === undefined) throw new Error('internal: images were to be decoded before TensorFlow was set up');
   const addon = createRequire(import.meta.url)(path) as Addon;
-  return async ({ pixels, width, height }, target) => {
-    if (await addon.square(pixels, width, height, ...squareArguments(target))) return;
+  return async ({ pixels, width, height, orientation }, target) => {
+    if (await addon.square(pixels, width, height, orientation, ...squareArguments(target))) return;
     throw new Error(`out of memory: an image of ${width} x ${height} pixels`);
   };
 }

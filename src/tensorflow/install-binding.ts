@@ -114,7 +114,7 @@ async function buildImageSquare(addon: string, compiler: Compiler): Promise<void
 
 /** Builds our decoder, or leaves it out: a libtensorflow without the JPEG library inside it can't be linked with it. */
 async function buildJpegDecoder(addon: string, compiler: Compiler, target: Target): Promise<void> {
-  const sources = ['jpeg_decoder.cc', ...squareSources, 'quiet_start.cc'].map(nativeSource);
+  const sources = ['jpeg_decoder.cc', 'jpeg_header.cc', ...squareSources, 'quiet_start.cc'].map(nativeSource);
   const failure = await compile(compiler, { what: 'the JPEG decoder', addon, sources, includes: [], target });
   if (failure !== undefined || !(await decodesSelfTest(addon))) rmSync(addon, { force: true });
 }
@@ -126,7 +126,7 @@ const selfTestHash = '4c6893e66c8458649541490fcf46ac2dd665368ec5c849dc1a4640fd83
 async function decodesSelfTest(addon: string): Promise<boolean> {
   const program = `const [, addon, image] = process.argv;
     const pixels = new ArrayBuffer(12 * 12 * 3);
-    require(addon).decode(image, 16, 12, 0, undefined, pixels, 0).then((decoded) => {
+    require(addon).decode(image, false, 16, 12, 0, undefined, pixels, 0).then((decoded) => {
       const hash = require('node:crypto').createHash('sha256').update(new Uint8Array(pixels)).digest('hex');
       process.stdout.write(decoded ? hash : 'refused');
     });`;

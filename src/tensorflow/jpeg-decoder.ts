@@ -7,12 +7,12 @@ import { installedAddons, type SquareArguments, type SquareTarget, squareArgumen
 /**
  * Reads and decodes one JPEG file and makes a square of it, on libuv's thread pool. Resolves to false where the file is
  * not for it: missing, damaged, too large, no JPEG, or with colours other than grey and YCbCr; the buffer's content is
- * then undefined. The buffer must not be transferred meanwhile.
+ * then undefined. With `turn` its EXIF orientation counts. The buffer must not be transferred meanwhile.
  */
-export type JpegDecoder = (path: string, target: SquareTarget) => Promise<boolean>;
+export type JpegDecoder = (path: string, turn: boolean, target: SquareTarget) => Promise<boolean>;
 
 interface Addon {
-  decode(path: string, ...square: SquareArguments): Promise<boolean>;
+  decode(path: string, turn: boolean, ...square: SquareArguments): Promise<boolean>;
 }
 
 /** The decoder, where TensorFlow is installed and has one. */
@@ -21,7 +21,7 @@ export function loadJpegDecoder(): JpegDecoder | undefined {
   if (path === undefined) return undefined;
   silenceTensorflow();
   const addon = createRequire(import.meta.url)(path) as Addon;
-  return (file, target) => addon.decode(file, ...squareArguments(target));
+  return (file, turn, target) => addon.decode(file, turn, ...squareArguments(target));
 }
 
 /** Keeps TensorFlow's start-up chatter from the user, unless the user wants it. It must run before anything is loaded. */

@@ -41,7 +41,7 @@ for (const [name, resize, crop, interpolation, hash] of pillow) {
   test(`${name}, ${interpolation} to ${resize}, is Pillow's to the bit`, async () => {
     const buffer = new ArrayBuffer(crop * crop * 3);
     const target = { resize, crop, interpolation, recipe: undefined, buffer, offset: 0 };
-    assert.equal(await requireDecoder()(fixture(name), target), true);
+    assert.equal(await requireDecoder()(fixture(name), false, target), true);
     assert.equal(createHash('sha256').update(new Uint8Array(buffer)).digest('hex').slice(0, 16), hash);
   });
 
@@ -58,7 +58,7 @@ test('it writes where it is told and nowhere else', async () => {
   const buffer = new ArrayBuffer(offset + crop * crop * 3 + 50);
   new Uint8Array(buffer).fill(7);
   const target = { resize: 40, crop, interpolation: 'bilinear', recipe: undefined, buffer, offset } as const;
-  await requireDecoder()(fixture('wide.jpg'), target);
+  await requireDecoder()(fixture('wide.jpg'), false, target);
   const bytes = new Uint8Array(buffer);
   assert.ok(bytes.subarray(0, offset).every((value) => value === 7));
   assert.ok(bytes.subarray(offset + crop * crop * 3).every((value) => value === 7));
@@ -75,7 +75,7 @@ test('it leaves to others what is not for it', async (t) => {
   const target = { resize: 256, crop: 224, interpolation: 'bilinear', recipe: undefined, offset: 0 } as const;
   for (const path of [...others, folder, fixture('cmyk.jpg'), fixture('tall.png')]) {
     const buffer = new ArrayBuffer(224 * 224 * 3);
-    assert.equal(await requireDecoder()(path, { ...target, buffer }), false, path);
+    assert.equal(await requireDecoder()(path, false, { ...target, buffer }), false, path);
   }
 });
 
@@ -83,6 +83,6 @@ test('a square that does not fit is a mistake of ours', () => {
   const target = { resize: 256, crop: 224, interpolation: 'bilinear', recipe: undefined } as const;
   const buffer = new ArrayBuffer(224 * 224 * 3);
   for (const change of [{ offset: 1 }, { offset: -1 }, { offset: 0, crop: 257 }]) {
-    assert.throws(() => requireDecoder()(fixture('wide.jpg'), { ...target, buffer, ...change }), /internal:/);
+    assert.throws(() => requireDecoder()(fixture('wide.jpg'), false, { ...target, buffer, ...change }), /internal:/);
   }
 });

@@ -8,19 +8,28 @@ const grey = sharp({ create: { width: 321, height: 123, channels: 3, background:
 test('the header gives size and components, whatever stands before it', async () => {
   const size = { width: 321, height: 123 };
   const plain = grey.clone().jpeg();
-  assert.deepEqual(readJpegHeader(await plain.toBuffer()), { ...size, components: 3 });
-  assert.deepEqual(readJpegHeader(await plain.clone().withMetadata().toBuffer()), { ...size, components: 3 });
+  assert.deepEqual(readJpegHeader(await plain.toBuffer()), { ...size, components: 3, precision: 8 });
+  assert.deepEqual(readJpegHeader(await plain.clone().withMetadata().toBuffer()), {
+    ...size,
+    components: 3,
+    precision: 8,
+  });
   assert.deepEqual(readJpegHeader(await plain.clone().jpeg({ progressive: true }).toBuffer()), {
     ...size,
     components: 3,
+    precision: 8,
   });
-  assert.deepEqual(readJpegHeader(await plain.clone().toColourspace('b-w').toBuffer()), { ...size, components: 1 });
+  assert.deepEqual(readJpegHeader(await plain.clone().toColourspace('b-w').toBuffer()), {
+    ...size,
+    components: 1,
+    precision: 8,
+  });
 });
 
 test('fill bytes before a marker are skipped', async () => {
   const file = await grey.clone().jpeg().toBuffer();
   const filled = Buffer.concat([file.subarray(0, 2), Buffer.from([0xff, 0xff]), file.subarray(2)]);
-  assert.deepEqual(readJpegHeader(filled), { width: 321, height: 123, components: 3 });
+  assert.deepEqual(readJpegHeader(filled), { width: 321, height: 123, components: 3, precision: 8 });
 });
 
 test('what is no JPEG, or ends before its frame header, has none', async () => {

@@ -1,18 +1,23 @@
 // An addon that turns a JPEG file into the square that a network sees, in one task on libuv's thread pool: read, decode
 // with the libjpeg-turbo inside TensorFlow, and make the square, in the place that it will be used from.
 //
-//   decode(path, resize, crop, filter, recipe, buffer, offset): Promise<boolean>
+//   decode(path, turn, resize, crop, filter, recipe, buffer, offset): Promise<boolean>
 //
-// False means that the file is not for this decoder (missing, damaged, no JPEG, CMYK): then nothing in particular is in
+// `turn` says whether the EXIF orientation counts. False means that the file is not for this decoder (missing, damaged, no JPEG, CMYK, turned by XMP): then nothing in particular is in
 // the buffer, and whoever can tell more about such files is to read it.
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
+#include <condition_variable>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "jpeg_header.h"
 #include "square_task.h"
 
 // TensorFlow's C++ interface to its JPEG library (tensorflow/core/lib/jpeg/jpeg_mem.h), of which its headers would bring
@@ -50,8 +55,13 @@ constexpr long kMaxFileBytes = 1L << 30;
 
 // Reads a file that begins as a JPEG does.
 bool ReadJpeg(const std::string& path, std::vector<uint8_t>* bytes) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file || std::fgetc(file.get()) != 0xff || std::fgetc(file.get()) != 0xd8) return false;
+  // A pipe must not be waited for.
+  const int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(fdopen(descriptor, "rb"), std::fclose);
+  struct stat status;
+  if (!file || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if (std::fgetc(file.get()) != 0xff || std::fgetc(file.get()) != 0xd8) return false;
   if (std::fseek(file.get(), 0, SEEK_END) != 0) return false;
   const long size = std::ftell(file.get());
   if (size < 4 || size > kMaxFileBytes || std::fseek(file.get(), 0, SEEK_SET) != 0) return false;
@@ -59,27 +69,59 @@ bool ReadJpeg(const std::string& path, std::vector<uint8_t>* bytes) {
   return std::fread(bytes->data(), 1, size, file.get()) == bytes->size();
 }
 
+// Keeps large images from being in memory all at the same time, as data/memory-budget.ts does.
+class Room {
+ public:
+  explicit Room(int64_t bytes) : bytes_(bytes) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    freed_.wait(lock, [this] { return used_ == 0 || used_ + bytes_ <= kBudget; });
+    used_ += bytes_;
+  }
+  ~Room() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      used_ -= bytes_;
+    }
+    freed_.notify_all();
+  }
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+
+ private:
+  static constexpr int64_t kBudget = 256 << 20;
+  static inline std::mutex mutex_;
+  static inline std::condition_variable freed_;
+  static inline int64_t used_ = 0;
+
+  const int64_t bytes_;
+};
+
 class DecodeTask : public deep_cnn::SquareTask {
  public:
   std::string path;
+  bool turn = false;
 
  protected:
   bool Run() override {
     std::vector<uint8_t> file;
     if (!ReadJpeg(path, &file)) return false;
     const int file_size = static_cast<int>(file.size());
+    const deep_cnn::JpegHeader header = deep_cnn::ReadJpegHeader(file.data(), file.size());
+    // TensorFlow would write a line to stderr about other precisions.
+    if (header.precision != 8 || (turn && header.orientation == 0)) return false;
     int width = 0, height = 0, components = 0;
     if (!tensorflow::jpeg::GetImageInfo(file.data(), file_size, &width, &height, &components)) return false;
     if (width < 1 || height < 1 || static_cast<int64_t>(width) * height > kMaxPixels) return false;
     if (components != 1 && components != 3) return false;
 
+    const Room room(static_cast<int64_t>(width) * height * 3);
     tensorflow::jpeg::UncompressFlags flags;
     flags.components = 3;
     int64_t warnings = 0;
     const std::unique_ptr<unsigned char[]> pixels(
         tensorflow::jpeg::Uncompress(file.data(), file_size, flags, &width, &height, &components, &warnings));
     if (!pixels || warnings != 0) return false;
-    MakeSquare(pixels.get(), {width, height});
+    MakeSquare(pixels.get(), {width, height}, turn ? header.orientation : 1);
     return true;
   }
 };
@@ -92,14 +134,15 @@ bool ReadString(napi_env env, napi_value value, std::string* text) {
 }
 
 napi_value DecodeJpeg(napi_env env, napi_callback_info info) {
-  size_t count = 7;
-  napi_value args[7];
+  size_t count = 8;
+  napi_value args[8];
   napi_get_cb_info(env, info, &count, args, nullptr, nullptr);
   auto task = std::make_unique<DecodeTask>();
-  if (count != 7 || !ReadString(env, args[0], &task->path)) {
-    return deep_cnn::Fail(env, "internal: decode takes a path and a square's six arguments");
+  if (count != 8 || !ReadString(env, args[0], &task->path) ||
+      napi_get_value_bool(env, args[1], &task->turn) != napi_ok) {
+    return deep_cnn::Fail(env, "internal: decode takes a path, a boolean and a square's six arguments");
   }
-  if (!task->ReadSquare(env, args + 1)) return nullptr;
+  if (!task->ReadSquare(env, args + 2)) return nullptr;
   return deep_cnn::Start(env, std::move(task), "deep-cnn:decode");
 }
 

@@ -110,9 +110,27 @@ void ResampleDown(const uint8_t* rows, size_t stride, size_t width, const std::v
   }
 }
 
-// Moves windows to where their span begins.
-void Rebase(std::vector<Window>* windows, int start) {
-  for (Window& window : *windows) window.first -= start;
+// Moves windows by a number of pixels.
+void Shift(std::vector<Window>* windows, int by) {
+  for (Window& window : *windows) window.first += by;
+}
+
+// Lets windows count from the other end of `length` pixels.
+void Mirror(std::vector<Window>* windows, int length) {
+  for (Window& window : *windows) {
+    window.first = length - window.first - static_cast<int>(window.weights.size());
+    std::reverse(window.weights.begin(), window.weights.end());
+  }
+}
+
+// Exchanges the rows and columns of a square.
+void Transpose(uint8_t* square, int side) {
+  for (int y = 0; y < side; y++) {
+    for (int x = 0; x < y; x++) {
+      uint8_t* const here = square + (y * side + x) * kChannels;
+      std::swap_ranges(here, here + kChannels, square + (x * side + y) * kChannels);
+    }
+  }
 }
 
 // Pillow 13 begins with the rows where more than twice as many of them vanish as columns do.
@@ -120,37 +138,63 @@ bool RowsFirst(const Box& source, Size target) {
   return source.height - target.height > 2 * std::max(0, source.width - target.width);
 }
 
+// An EXIF orientation: mirror what is stored left to right or top to bottom, or both, then exchange rows and columns.
+struct Turn {
+  bool left_right;
+  bool top_bottom;
+  bool transpose;
+};
+
+Turn TurnOf(int orientation) {
+  const auto is = [orientation](int a, int b, int c, int d) {
+    return orientation == a || orientation == b || orientation == c || orientation == d;
+  };
+  return {is(2, 3, 7, 8), is(3, 4, 6, 7), is(5, 6, 7, 8)};
+}
+
 }  // namespace
 
-void Resample(const uint8_t* pixels, Size size, const View& view, Filter filter, uint8_t* out) {
+Size TurnedSize(Size stored, int orientation) {
+  return TurnOf(orientation).transpose ? Size{stored.height, stored.width} : stored;
+}
+
+void Resample(const uint8_t* pixels, Size stored, int orientation, const View& view, Filter filter, uint8_t* out) {
   const auto& [source, target, left, top, crop, flip] = view;
-  const size_t stride = static_cast<size_t>(size.width) * kChannels;
+  const size_t stride = static_cast<size_t>(stored.width) * kChannels;
   const size_t out_stride = static_cast<size_t>(crop) * kChannels;
-  const uint8_t* corner = pixels + source.top * stride + source.left * kChannels;
-  if (target.width == source.width && target.height == source.height && !flip) {
-    for (int y = 0; y < crop; y++) {
-      std::memcpy(out + y * out_stride, corner + (top + y) * stride + left * kChannels, out_stride);
-    }
+  if (target.width == source.width && target.height == source.height && !flip && orientation == 1) {
+    const uint8_t* corner = pixels + (source.top + top) * stride + (source.left + left) * kChannels;
+    for (int y = 0; y < crop; y++) std::memcpy(out + y * out_stride, corner + y * stride, out_stride);
     return;
   }
 
+  // The windows of the turned image are brought to where its pixels are stored, so that nothing needs turning but the
+  // square in the end.
+  const Turn turn = TurnOf(orientation);
   std::vector<Window> columns = Windows(source.width, target.width, left, crop, filter);
   std::vector<Window> rows = Windows(source.height, target.height, top, crop, filter);
   if (flip) std::reverse(columns.begin(), columns.end());
-  if (RowsFirst(source, target)) {
+  Shift(&columns, source.left);
+  Shift(&rows, source.top);
+  if (turn.transpose) std::swap(columns, rows);
+  if (turn.left_right) Mirror(&columns, stored.width);
+  if (turn.top_bottom) Mirror(&rows, stored.height);
+
+  if (RowsFirst(source, target) != turn.transpose) {
     const Span span = SpanOf(columns);
-    Rebase(&columns, span.first);
+    Shift(&columns, -span.first);
     const size_t width = static_cast<size_t>(span.end - span.first) * kChannels;
     std::vector<uint8_t> between(crop * width);
-    ResampleDown(corner + span.first * kChannels, stride, width, rows, between.data());
+    ResampleDown(pixels + span.first * kChannels, stride, width, rows, between.data());
     ResampleAcross(between.data(), width, crop, columns, out);
   } else {
     const Span span = SpanOf(rows);
-    Rebase(&rows, span.first);
+    Shift(&rows, -span.first);
     std::vector<uint8_t> between((span.end - span.first) * out_stride);
-    ResampleAcross(corner + span.first * stride, stride, span.end - span.first, columns, between.data());
+    ResampleAcross(pixels + span.first * stride, stride, span.end - span.first, columns, between.data());
     ResampleDown(between.data(), out_stride, out_stride, rows, out);
   }
+  if (turn.transpose) Transpose(out, crop);
 }
 
 }  // namespace deep_cnn

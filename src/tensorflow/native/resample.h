@@ -33,8 +33,11 @@ struct View {
   bool flip;
 };
 
-// Writes the view of `pixels`, [size.height, size.width, 3], to `out`, [crop, crop, 3].
-void Resample(const uint8_t* pixels, Size size, const View& view, Filter filter, uint8_t* out);
+// The size of an image once it is turned as an EXIF orientation of 1 to 8 says.
+Size TurnedSize(Size stored, int orientation);
+
+// Writes the view of the turned image of `pixels`, [stored.height, stored.width, 3], to `out`, [crop, crop, 3].
+void Resample(const uint8_t* pixels, Size stored, int orientation, const View& view, Filter filter, uint8_t* out);
 
 }  // namespace deep_cnn
 

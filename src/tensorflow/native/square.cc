@@ -61,14 +61,15 @@ Box RandomBox(Size size, const Recipe& recipe) {
   return CentralBox(size);
 }
 
-void MakeSquare(const uint8_t* pixels, Size size, const Plan& plan, uint8_t* out) {
+void MakeSquare(const uint8_t* pixels, Size stored, int orientation, const Plan& plan, uint8_t* out) {
   const int crop = plan.crop;
+  const Size size = TurnedSize(stored, orientation);
   if (!plan.random) {
-    Resample(pixels, size, CentralView(size, plan.resize, crop), plan.filter, out);
+    Resample(pixels, stored, orientation, CentralView(size, plan.resize, crop), plan.filter, out);
     return;
   }
   const View view{RandomBox(size, plan.recipe), {crop, crop}, 0, 0, crop, plan.recipe.flip != 0};
-  Resample(pixels, size, view, plan.filter, out);
+  Resample(pixels, stored, orientation, view, plan.filter, out);
   Augment(out, crop, static_cast<Operation>(plan.recipe.operation), plan.recipe.magnitude);
 }
 

@@ -37,8 +37,9 @@ struct Plan {
 // (torchvision's RandomResizedCrop; Szegedy et al. 2015, https://arxiv.org/abs/1409.4842).
 Box RandomBox(Size size, const Recipe& recipe);
 
-// Writes the square of `pixels`, [size.height, size.width, 3], to `out`, [crop, crop, 3].
-void MakeSquare(const uint8_t* pixels, Size size, const Plan& plan, uint8_t* out);
+// Writes the square of `pixels`, [size.height, size.width, 3], turned as an EXIF orientation of 1 to 8 says, to `out`,
+// [crop, crop, 3].
+void MakeSquare(const uint8_t* pixels, Size size, int orientation, const Plan& plan, uint8_t* out);
 
 }  // namespace deep_cnn
 

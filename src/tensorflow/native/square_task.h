@@ -24,7 +24,10 @@ class SquareTask {
   // Makes the square, on a thread of the pool; false if it can't.
   virtual bool Run() = 0;
 
-  void MakeSquare(const uint8_t* pixels, Size size) const { deep_cnn::MakeSquare(pixels, size, plan_, out_); }
+  // The size is that of the pixels as they are stored; `orientation` is how EXIF says to turn them.
+  void MakeSquare(const uint8_t* pixels, Size size, int orientation) const {
+    deep_cnn::MakeSquare(pixels, size, orientation, plan_, out_);
+  }
 
   // Keeps a JavaScript object alive until the task is done.
   void Keep(napi_env env, napi_value value);
