@@ -6,6 +6,7 @@ import { UserError } from '../errors.js';
 import { findInstallation, type Installation } from './cache.js';
 import { ensureTensorflow } from './install.js';
 import { silenceTensorflow } from './jpeg-decoder.js';
+import { type RuntimeOptions, setReproducibility } from './reproducible.js';
 
 export type Tensorflow = typeof import('@tensorflow/tfjs-node-gpu');
 
@@ -24,12 +25,16 @@ interface NodeBackend {
 const require = createRequire(import.meta.url);
 
 /**
- * Loads TensorFlow, installing it first if need be. `device` 'cpu' hides the GPUs, 'cuda' insists on one.
- * Throws a `UserError` when 'cuda' is wanted and TensorFlow finds no usable GPU.
+ * Loads TensorFlow, installing it first if need be. `device` 'cpu' hides the GPUs, 'cuda' insists on one; `options`
+ * matter the first time only. Throws a `UserError` when 'cuda' is wanted and TensorFlow finds no usable GPU.
  */
-export async function loadTensorflow(device: 'auto' | 'cpu' | 'cuda'): Promise<LoadedTensorflow> {
+export async function loadTensorflow(
+  device: 'auto' | 'cpu' | 'cuda',
+  options: RuntimeOptions = {},
+): Promise<LoadedTensorflow> {
   const installation = await installationFor(device);
 
+  setReproducibility(options);
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   silenceTensorflow();
 

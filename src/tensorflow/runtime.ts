@@ -5,6 +5,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadTensorflow, type Tensorflow } from './load.js';
+import { isDeterministic, type RuntimeOptions, threadsInUse } from './reproducible.js';
+
+export type { RuntimeOptions };
 
 /** What TensorFlow.js can carry in and out of a graph. */
 export interface HostTensor {
@@ -16,6 +19,10 @@ export interface HostTensor {
 export interface Runtime {
   readonly device: 'cpu' | 'cuda';
   readonly tensorflowVersion: string;
+  /** Threads within an op. On a CPU another number of threads computes other bits. */
+  readonly threads: number;
+  /** Whether ops without a deterministic kernel fail. */
+  readonly deterministic: boolean;
   /** Loads a SavedModel; nothing of it is left on disk. */
   loadModel(model: SavedModelBytes, signatures: readonly string[]): Promise<LoadedModel>;
   /** Tensors that TensorFlow.js holds now; constant from step to step unless something leaks. */
@@ -38,11 +45,13 @@ export interface LoadedModel {
 }
 
 /** Loads TensorFlow for the wanted device. Call once a process. */
-export async function openRuntime(device: 'auto' | 'cpu' | 'cuda'): Promise<Runtime> {
-  const { tf, device: found, version } = await loadTensorflow(device);
+export async function openRuntime(device: 'auto' | 'cpu' | 'cuda', options: RuntimeOptions = {}): Promise<Runtime> {
+  const { tf, device: found, version } = await loadTensorflow(device, options);
   return {
     device: found,
     tensorflowVersion: version,
+    threads: threadsInUse(),
+    deterministic: isDeterministic(),
     tensorCount: () => tf.memory().numTensors,
     loadModel: (model, signatures) => loadModel(tf, model, signatures),
   };

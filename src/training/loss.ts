@@ -12,6 +12,8 @@ export interface LossOptions {
   labelSmoothing?: number;
   /** Weight of each class. */
   classWeights?: readonly number[];
+  /** Build the loss without the fused cross-entropy, which has no deterministic kernel on GPUs. */
+  unfused?: boolean;
 }
 
 /**
@@ -22,9 +24,10 @@ export function trainingLoss(
   logits: Tensor,
   labels: Tensor,
   classes: number,
-  { labelSmoothing = 0, classWeights, labelShare }: LossOptions & { labelShare?: Tensor | undefined },
+  { labelSmoothing = 0, classWeights, labelShare, unfused = false }: LossOptions & { labelShare?: Tensor | undefined },
 ): Tensor {
-  if (labelSmoothing === 0 && !classWeights && !labelShare) return mean(crossEntropy(logits, labels));
+  const isPlain = labelSmoothing === 0 && !classWeights && !labelShare;
+  if (isPlain && !unfused) return mean(crossEntropy(logits, labels));
 
   const { graph } = logits;
   const own = oneHot(labels, classes);

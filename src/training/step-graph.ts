@@ -4,8 +4,8 @@ import { gradients } from '../graph/autodiff.js';
 import { Graph, type Node, type Tensor } from '../graph/graph.js';
 import { cast } from '../graph/ops/array.js';
 import { onlyIf, ranOrNot } from '../graph/ops/control.js';
-import { crossEntropy, inTopK } from '../graph/ops/loss.js';
-import { add, finite, halfSquares, mean, sum } from '../graph/ops/math.js';
+import { inTopK } from '../graph/ops/loss.js';
+import { add, finite, halfSquares, sum } from '../graph/ops/math.js';
 import { identity } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
 import type { FloatType } from '../graph/types.js';
@@ -81,7 +81,7 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const optimizer = createOptimizer(graph, options.optimizer);
   const evaluation = graph.scope('eval', () => {
     const { logits } = forward(options, parameters, input.images, { training: false });
-    const loss = mean(crossEntropy(logits, input.labels));
+    const loss = trainingLoss(logits, input.labels, options.classes, { unfused: options.unfused ?? false });
     return { loss, ...countCorrect(logits, input.labels, options.classes), logits };
   });
 

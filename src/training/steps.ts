@@ -88,7 +88,11 @@ export interface Steps {
 
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
 export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
-  const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph(options);
+  const unfused = runtime.device === 'cuda' && runtime.deterministic;
+  const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph({
+    ...options,
+    unfused,
+  });
   const session = await openSession<StepName | SlotStep>(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);
   const random = { train_step: built.random, late_step: built.lateRandom };

@@ -9,8 +9,9 @@ import type { Signature } from '#src/graph/saved-model.js';
 import { float32, int32, openSession, outputOf } from '#src/graph/session.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { trainingLoss } from '#src/training/loss.js';
+import { buildStepGraph } from '#src/training/step-graph.js';
 import { assertClose } from '../graph/closeness.js';
-import { classes, classWeights, figures, type LossFigure } from './torch-figures.js';
+import { classes, classWeights, figures, input, type LossFigure, twoLayers } from './torch-figures.js';
 
 const rowsOfLogits = [
   [1.5, -0.25, 0.75, -2],
@@ -19,12 +20,12 @@ const rowsOfLogits = [
 ];
 const labels = [2, 1, 0];
 
-type Kind = Pick<LossFigure, 'smoothing' | 'weighted' | 'share'>;
-const titleOf = ({ smoothing = 0, weighted = false, share }: Kind) =>
-  `smoothing ${smoothing}${weighted ? ', class weights' : ''}${share === undefined ? '' : ', shared labels'}`;
+type Kind = Pick<LossFigure, 'smoothing' | 'weighted' | 'share'> & { unfused?: boolean };
+const titleOf = ({ smoothing = 0, weighted = false, share, unfused = false }: Kind) =>
+  `smoothing ${smoothing}${weighted ? ', class weights' : ''}${share === undefined ? '' : ', shared labels'}${unfused ? ', unfused' : ''}`;
 
 const graph = new Graph();
-function lossSignature({ smoothing, weighted, share }: Kind): Signature {
+function lossSignature({ smoothing, weighted, share, unfused = false }: Kind): Signature {
   const inputs = {
     logits: placeholder(graph, 'logits', 'float32', [null, classes]),
     labels: placeholder(graph, 'labels', 'int32', [null]),
@@ -34,6 +35,7 @@ function lossSignature({ smoothing, weighted, share }: Kind): Signature {
     ...(smoothing !== undefined && { labelSmoothing: smoothing }),
     ...(weighted && { classWeights }),
     labelShare: inputs.share,
+    unfused,
   });
   const [gradient] = gradients(loss, [inputs.logits]);
   assert.ok(gradient);
@@ -42,7 +44,10 @@ function lossSignature({ smoothing, weighted, share }: Kind): Signature {
 
 /** One graph for each kind: it serves all sizes. */
 const kinds = new Map(figures.losses.map((figure) => [titleOf(figure), figure]));
-const signatures = [...kinds].map(([title, kind]) => [title, lossSignature(kind)] as const);
+const unfused = { unfused: true };
+const signatures = [...kinds, [titleOf(unfused), unfused] as const].map(
+  ([title, kind]) => [title, lossSignature(kind)] as const,
+);
 const session = await openSession(await openRuntime('cpu'), graph, Object.fromEntries(signatures));
 after(() => session.dispose());
 
@@ -68,6 +73,23 @@ for (const figure of figures.losses) {
     assertClose(gradient, figure.gradient, 1e-6);
   });
 }
+
+for (const figure of figures.losses.filter((kind) => titleOf(kind) === titleOf({}))) {
+  test(`${titleOf(unfused)}: a batch of ${figure.rows}`, () => {
+    const { loss, gradient } = lossOf(unfused, figure.rows);
+    assertClose([loss], [figure.loss], 1e-6);
+    assertClose(gradient, figure.gradient, 1e-6);
+  });
+}
+
+test('what is unfused has no op that is not deterministic on GPUs', () => {
+  const opsOf = (kind: { unfused?: boolean }) => {
+    const { graph } = buildStepGraph({ model: twoLayers, classes, input, optimizer: { kind: 'adam' }, ...kind });
+    return graph.nodes.map(({ op }) => op);
+  };
+  assert.ok(opsOf({}).includes('SparseSoftmaxCrossEntropyWithLogits'));
+  assert.ok(!opsOf(unfused).includes('SparseSoftmaxCrossEntropyWithLogits'));
+});
 
 test('a label that keeps its whole share gives the loss of unshared labels', () => {
   for (const smoothing of [{}, { smoothing: 0.1 }]) {
