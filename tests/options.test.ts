@@ -236,10 +236,30 @@ const cases: Cases = {
       ['01:30:00', 5400],
       ['100:00:00', 360_000],
       ['1-12:00:00', 129_600],
+      ['1h30m', 5400],
+      ['1d12h', 129_600],
+      ['2d3h4m5.5s', 183_845.5],
     ],
     bad: [
       ...notNumbers.filter((text) => text !== '1m'),
-      ...['0', '90', '-5m', '0s', '0:00:00', '1:60:00', '1:00:60', '1:2:3', '12:30', '1-1', '1h30m', '1 h', '1w', '1H'],
+      ...[
+        '0',
+        '90',
+        '-5m',
+        '0s',
+        '0:00:00',
+        '1:60:00',
+        '1:00:60',
+        '1:2:3',
+        '12:30',
+        '1-1',
+        '30m1h',
+        '1h1h',
+        '1h30',
+        '1 h',
+        '1w',
+        '1H',
+      ],
       ...['NaNh', 'Infinityd', '1e3s', `${'9'.repeat(400)}d`, '1h\n', '٣h', '-1-00:00:00', '0x1h'],
     ],
   },
@@ -354,6 +374,15 @@ test('a bare name and a negated one fit flags alone', () => {
   assert.equal(readOptions(trainOptions, [given('pretrained', false)]).pretrained, false);
   assert.throws(() => readOptions(trainOptions, [given('epochs', true)]), /--epochs needs a value/);
   assert.throws(() => readOptions(trainOptions, [given('epochs', false)]), /cannot be negated/);
+});
+
+test('a very long number is refused in a moment', () => {
+  const digits = '9'.repeat(1_000_000);
+  for (const name of ['lr', 'epochs', 'time_limit']) {
+    for (const text of [digits, `${digits}x`, `.${digits}x`, `1e${digits}x`]) {
+      assert.throws(() => read(name, text), /^UserError: Bad value/);
+    }
+  }
 });
 
 test('a bad word names the nearest one', () => {

@@ -1,5 +1,6 @@
 // Batches of decoded images, several of them decoded ahead while the consumer is busy with one.
 
+import { UserError } from '../errors.js';
 import type { AugmentOptions } from './augment.js';
 import { type Decoded, decodeThread, type PendingDecode } from './decode-thread.js';
 import type { ImageList, LabelledImage } from './image-list.js';
@@ -67,7 +68,8 @@ interface PendingBatch {
 /**
  * Delivers the images of `order` in batches; which images belong to one depends on `order`, `batchSize` and its position
  * alone. Nothing starts before the loader is iterated. Images that can't be read are listed in their batch, and it is
- * for the consumer to mind them; leaving the loop early drops what was decoded ahead.
+ * for the consumer to mind them; leaving the loop early drops what was decoded ahead. Iterating throws a `UserError` for
+ * batches that no memory can hold.
  */
 export function createLoader({
   images,
@@ -97,7 +99,7 @@ export function createLoader({
   };
 
   async function* iterate(): AsyncGenerator<Batch, void, void> {
-    const bufferBytes = paddedBytes(batchSize, preprocessing);
+    const largest = Math.min(batchSize, order.length);
     const pending: PendingBatch[] = [];
     let begun = firstBatch;
     const beginNext = (buffer: ArrayBuffer) => {
@@ -106,7 +108,7 @@ export function createLoader({
     try {
       // One buffer is the consumer's, `prefetch` are being filled: as many as there are, for the whole pass.
       const buffers = Math.min(prefetch + 1, batches - firstBatch);
-      for (let i = 0; i < buffers; i++) beginNext(new ArrayBuffer(bufferBytes));
+      for (let i = 0; i < buffers; i++) beginNext(batchBuffer(largest, preprocessing));
       for (let batch = pending.shift(); batch !== undefined; batch = pending.shift()) {
         const askedAt = performance.now();
         const decoded = await batch.decode.decoded;
@@ -120,6 +122,21 @@ export function createLoader({
   }
 
   return { batches, images: order.length, [Symbol.asyncIterator]: iterate };
+}
+
+/** Throws a `UserError` where no memory is to be had for so many images, or Node.js has no arrays as large. */
+function batchBuffer(size: number, preprocessing: Preprocessing): ArrayBuffer {
+  try {
+    return new Uint8Array(paddedBytes(size, preprocessing)).buffer;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const { crop } = preprocessing;
+    throw new UserError(
+      'There is no memory for a batch',
+      { found: `${size} images of ${crop} x ${crop} pixels in one`, mend: 'Choose a smaller --batch_size' },
+      { cause: error },
+    );
+  }
 }
 
 /** What the consumer gets of a batch. */

@@ -47,7 +47,7 @@ interface NumberRange extends Described {
 }
 
 const integerPattern = /^[+-]?\d+$/;
-const decimalPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const decimalPattern = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 /** A whole number within a range. */
 export function integer(spec: NumberRange): OptionSpec<number> {
@@ -143,10 +143,8 @@ export function bareOrText<const T extends string>(
   };
 }
 
-const durationUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
 /**
- * A length of time in seconds that may be left out: `90m`, `1.5h`, `45s`, `2d`, or as schedulers write it, `HH:MM:SS` and
+ * A length of time in seconds that may be left out: `90m`, `1.5h`, `45s`, `1d12h`, or as schedulers write it, `HH:MM:SS` and
  * `D-HH:MM:SS`.
  */
 export function duration(spec: Described & { defaultText: string }): OptionSpec<number | undefined> {
@@ -162,16 +160,16 @@ export function duration(spec: Described & { defaultText: string }): OptionSpec<
   };
 }
 
+const amount = String.raw`(\d+(?:\.\d*)?|\.\d+)`;
+const withUnits = new RegExp(`^(?:${amount}d)?(?:${amount}h)?(?:${amount}m)?(?:${amount}s)?$`);
+const asClock = /^(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)$/;
+
 /** Seconds, more than 0; undefined when the text is no length of time. */
 export function parseDuration(text: string): number | undefined {
-  const simple = /^(\d+\.?\d*|\.\d+)([smhd])$/.exec(text);
-  const clock = /^(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)$/.exec(text);
-  const seconds = simple
-    ? Number(simple[1]) * (durationUnits[simple[2] ?? ''] ?? Number.NaN)
-    : clock
-      ? Number(clock[1] ?? 0) * 86_400 + Number(clock[2]) * 3600 + Number(clock[3]) * 60 + Number(clock[4])
-      : Number.NaN;
-  return seconds > 0 && Number.isFinite(seconds) ? seconds : undefined;
+  const [, days, hours, minutes, seconds] = withUnits.exec(text) ?? asClock.exec(text) ?? [];
+  const count = (part: string | undefined) => Number(part ?? 0);
+  const total = count(days) * 86_400 + count(hours) * 3600 + count(minutes) * 60 + count(seconds);
+  return total > 0 && Number.isFinite(total) ? total : undefined;
 }
 
 interface TextShape extends Described {
