@@ -16,8 +16,6 @@ export interface Deadline {
   atMs: number;
   /** Whose it is, for sentences: `the time limit of 2h`, `the walltime of PBS job 12.server`. */
   source: string;
-  /** From the beginning to the deadline: of the whole job where that is known, else what was left when we asked. */
-  totalMs: number;
 }
 
 export interface FoundDeadline {
@@ -106,8 +104,7 @@ async function askJob(
   const left = await timeLeft();
   if (left.kind === 'unknown') return { reason: left.reason };
   if (left.kind === 'unlimited') return {};
-  const { leftMs, totalMs } = left;
-  return { deadline: { atMs: askedMs + leftMs, source: sourceOf(job), totalMs: totalMs ?? Math.max(leftMs, 0) } };
+  return { deadline: { atMs: askedMs + left.leftMs, source: sourceOf(job) } };
 
   async function timeLeft(): Promise<TimeLeft> {
     if (job.scheduler === 'pbs') return askPbs(job, { env, run, wallMs: () => askedWallMs });
@@ -117,7 +114,7 @@ async function askJob(
 
 function ownLimit(seconds: number | undefined): Deadline | undefined {
   if (seconds === undefined) return undefined;
-  return { atMs: seconds * 1000, source: `the time limit of ${formatSeconds(seconds)}`, totalMs: seconds * 1000 };
+  return { atMs: seconds * 1000, source: `the time limit of ${formatSeconds(seconds)}` };
 }
 
 function earliest(a: Deadline | undefined, b: Deadline | undefined): Deadline | undefined {

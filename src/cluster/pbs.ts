@@ -18,7 +18,7 @@ export async function askPbs(
       : readTimeLeft(readAttributes(answer.output), wallMs());
   const walltimeMs = Number(env['PBS_WALLTIME']) * 1000;
   if (told.kind !== 'unknown' || !(walltimeMs > 0)) return told;
-  return { kind: 'limited', leftMs: walltimeMs - sessionAgeMs(), totalMs: walltimeMs };
+  return { kind: 'limited', leftMs: walltimeMs - sessionAgeMs() };
 }
 
 /** The attributes of the first job that qstat printed: `    name = value`, long values going on after a tab. */
@@ -36,14 +36,14 @@ function readTimeLeft(attributes: ReadonlyMap<string, string>, wallMs: number): 
   const seconds = (name: string) => parseClock(attributes.get(name) ?? '');
   const walltime = seconds('Resource_List.walltime');
   const remaining = seconds('Walltime.Remaining');
-  const totalMs = walltime === undefined ? undefined : walltime * 1000;
-  if (remaining !== undefined) return { kind: 'limited', leftMs: remaining * 1000, totalMs };
-  if (totalMs === undefined) return { kind: 'unlimited' };
+  const walltimeMs = walltime === undefined ? undefined : walltime * 1000;
+  if (remaining !== undefined) return { kind: 'limited', leftMs: remaining * 1000 };
+  if (walltimeMs === undefined) return { kind: 'unlimited' };
   // An older qstat shows the whole array (state B) for an element, which may have started long after it.
-  if (attributes.get('job_state') === 'B') return { kind: 'limited', leftMs: totalMs - sessionAgeMs(), totalMs };
+  if (attributes.get('job_state') === 'B') return { kind: 'limited', leftMs: walltimeMs - sessionAgeMs() };
   const usedMs =
-    runningMs(attributes, { wallMs, totalMs }) ?? (seconds('resources_used.walltime') ?? Number.NaN) * 1000;
-  return { kind: 'limited', leftMs: totalMs - (usedMs >= 0 ? usedMs : sessionAgeMs()), totalMs };
+    runningMs(attributes, { wallMs, walltimeMs }) ?? (seconds('resources_used.walltime') ?? Number.NaN) * 1000;
+  return { kind: 'limited', leftMs: walltimeMs - (usedMs < walltimeMs ? usedMs : sessionAgeMs()) };
 }
 
 /**
@@ -52,11 +52,11 @@ function readTimeLeft(attributes: ReadonlyMap<string, string>, wallMs: number): 
  */
 function runningMs(
   attributes: ReadonlyMap<string, string>,
-  { wallMs, totalMs }: { wallMs: number; totalMs: number },
+  { wallMs, walltimeMs }: { wallMs: number; walltimeMs: number },
 ): number | undefined {
   // As ctime(3) writes it, in this machine's time zone.
   const startedMs = Date.parse(attributes.get('stime') ?? attributes.get('start_time') ?? '');
   const ranMs = wallMs - startedMs;
   const clockErrorMs = 60_000;
-  return ranMs > -clockErrorMs && ranMs < totalMs ? Math.max(ranMs, 0) : undefined;
+  return ranMs > -clockErrorMs && ranMs < walltimeMs ? Math.max(ranMs, 0) : undefined;
 }

@@ -2,8 +2,8 @@
 
 /** An amount of time as of the moment in which the scheduler was asked, or a reason to have none. */
 export type TimeLeft =
-  /** `totalMs`: of the whole job, where the scheduler tells. Less than 0 when the job should have ended already. */
-  | { kind: 'limited'; leftMs: number; totalMs: number | undefined }
+  /** Less than 0 when the job should have ended already. */
+  | { kind: 'limited'; leftMs: number }
   | { kind: 'unlimited' }
   /** `reason` is a phrase. */
   | { kind: 'unknown'; reason: string };

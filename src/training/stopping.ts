@@ -71,10 +71,11 @@ export function createStopping({ signal, deadline, nowMs = () => performance.now
     return nowMs() + marginMs >= due.atMs ? due.source : undefined;
   }
 
-  function saveMs({ totalMs }: Deadline): number {
+  function saveMs({ atMs }: Deadline): number {
     if (saves.length > 0) return 2 * longest(saves);
     const estimateMs = stateBytes === undefined ? unknownSaveMs : stateBytes / savedBytesPerMs;
-    return Math.min(estimateMs, totalMs / 3);
+    // A guess must not eat up a short job, of which the clock has counted from the start of this process.
+    return Math.min(estimateMs, atMs / 3);
   }
 }
 

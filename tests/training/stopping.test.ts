@@ -8,7 +8,7 @@ function simulate(
   { saveEvery = Number.POSITIVE_INFINITY, startMs = 1000 } = {},
 ) {
   let nowMs = startMs;
-  const deadline = { atMs: limitMs, totalMs: limitMs, source: 'the time limit' };
+  const deadline = { atMs: limitMs, source: 'the time limit' };
   const stopping = createStopping({ signal: () => undefined, deadline, nowMs: () => nowMs });
   if (bytes !== undefined) stopping.noteStateBytes(bytes);
   let steps = 0;
@@ -48,7 +48,7 @@ for (const [what, run, saveEvery, earliestShare] of [
 }
 
 function at(nowMs: number, note: (stopping: Stopping) => void, limitMs = 100_000): string | undefined {
-  const deadline = { atMs: limitMs, totalMs: limitMs, source: 'S' };
+  const deadline = { atMs: limitMs, source: 'S' };
   const stopping = createStopping({ signal: () => undefined, deadline, nowMs: () => nowMs });
   note(stopping);
   return stopping.reason();
@@ -84,7 +84,7 @@ for (const [what, note, marginMs] of [
 test('a signal comes before the deadline, and a reason stays', () => {
   let signal: string | undefined = 'SIGTERM';
   let atMs = 0;
-  const deadline = () => ({ atMs, totalMs: 10, source: 'S' });
+  const deadline = () => ({ atMs, source: 'S' });
   const stopping = createStopping({ signal: () => signal, deadline, nowMs: () => 50 });
   assert.equal(stopping.reason(), 'SIGTERM');
   signal = undefined;
@@ -94,7 +94,7 @@ test('a signal comes before the deadline, and a reason stays', () => {
 
 test('a deadline that moves is followed until it stops the run', () => {
   let atMs: number | undefined = 1e6;
-  const deadline = () => (atMs === undefined ? undefined : { atMs, totalMs: 1e6, source: 'S' });
+  const deadline = () => (atMs === undefined ? undefined : { atMs, source: 'S' });
   const stopping = createStopping({ signal: () => undefined, deadline, nowMs: () => 900_000 });
   assert.equal(stopping.reason(), undefined);
   atMs = undefined;
