@@ -59,7 +59,16 @@ test('mistakes end in one line and code 2, and create nothing', () => {
     ['--data_dir=none'],
     ['--data_dir=.', '--wandb=True'],
     ['--data_dir=.', '--epochs=2', '--warmup=2'],
+    ['--data_dir=.', '--early_stopping=2', '--val_split=0'],
+    ['--data_dir=.', '--unfreeze_epoch=2'],
+    ['--data_dir=https://host/images'],
     ['--toString=1'],
+    ...['..', 'a.best', 'a\x1b[2J', ''].map((name) => [`--run_name=${name}`]),
+    ...['NaN', '1e400', '١'].map((rate) => [`--lr=${rate}`]),
+    ...['--batch_size=1e3', '--batch_size=1000000000000', '--time_limit=90', '--resume=', '--no-resume=1'].map(
+      (arg) => [arg],
+    ),
+    ...['--nan=ignore', '--keep_checkpoints=0', '--checkpoint_minutes=-1', '--deterministic=2'].map((arg) => [arg]),
   ];
   for (const args of mistakes) {
     const { status, stdout, stderr } = run('--root_dir=.', ...args);
