@@ -1,6 +1,7 @@
 // The decoding thread: takes batches of paths and fills the buffers that come with them. It has an event loop of its
 // own, so the chain of reading, looking at the header and decoding goes on while a training step blocks the main thread.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { UserError } from '../errors.js';
 import { drawRecipe } from './augment.js';
@@ -31,9 +32,14 @@ const imagesPerThread = 2;
 const queue: Batch[] = [];
 /** All that are unfinished. */
 const batches = new Map<number, Batch>();
+/** How many images are being decoded, but for those that pause. */
 let decoding = 0;
 /** Images at a time, whatever `workers` says: what the limit of open files has proved to allow. */
 let mostAtOnce = Number.POSITIVE_INFINITY;
+/** Images that paused and go on when their turn comes. */
+const paused: (() => void)[] = [];
+/** Enough for the smallest thread pool. */
+const leastAtOnce = 4;
 
 port.on('message', (message: DecodeRequest | { cancel: number }) => {
   if ('cancel' in message) {
@@ -54,11 +60,31 @@ function abandon(batch: Batch): void {
 }
 
 function startMore(): void {
+  while (paused.length > 0 && decoding < mostAtOnce) {
+    decoding++;
+    paused.shift()?.();
+  }
   for (let batch = queue[0]; batch !== undefined; batch = queue[0]) {
     if (batch.next >= batch.request.paths.length) queue.shift();
     else if (decoding >= Math.min(batch.request.workers * imagesPerThread, mostAtOnce)) return;
     else void decodeOne(batch, batch.next++);
   }
+}
+
+/** Lets other images have this one's turn for a while. */
+async function pause(ms: number): Promise<void> {
+  decoding--;
+  startMore();
+  await sleep(ms);
+  const turn = new Promise<void>((resolve) => paused.push(resolve));
+  startMore();
+  await turn;
+}
+
+function allowFewer(): void {
+  // Half of what there is room for leaves some to the rest of the program. Those that found none are counted, too, but
+  // they drop out one by one: the last of them sees how many had room.
+  mostAtOnce = Math.min(mostAtOnce, Math.max(leastAtOnce, Math.floor(decoding / 2)));
 }
 
 async function decodeOne(batch: Batch, position: number): Promise<void> {
@@ -69,11 +95,9 @@ async function decodeOne(batch: Batch, position: number): Promise<void> {
     const recipe = drawRecipe(augment, indices[position] ?? 0);
     const offset = position * preprocessing.crop ** 2 * 3;
     await readAgain(() => decodeInto(paths[position] ?? '', preprocessing, { recipe, buffer, offset }), {
-      onTooManyOpen: () => {
-        // Half of what was too much leaves some for the rest of the program.
-        mostAtOnce = Math.min(mostAtOnce, Math.max(1, Math.floor(decoding / 2)));
-      },
+      onTooManyOpen: allowFewer,
       isGivenUp: () => batch.isCancelled,
+      pause,
     });
   } catch (error) {
     if (error instanceof UnreadableImageError) {
