@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { acquireLock } from '../src/tensorflow/file-lock.mjs';
+import { acquireLock } from '../src/file-lock.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const inRoot = (/** @type {string[]} */ ...parts) => join(root, ...parts);

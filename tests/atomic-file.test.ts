@@ -200,7 +200,7 @@ test('leftovers of live processes and of other machines stay for a day, and othe
     own = readdirSync(folder).find((name) => name.endsWith('.tmp')) ?? '';
   });
   assert.match(own, new RegExp(`^\\.file\\.${process.pid}-[0-9a-f]{8}\\.tmp$`));
-  const elsewhere = '.file.1-00000000.tmp';
+  const elsewhere = '.file.99999999-00000000.tmp';
   const others = ['.mine.tmp', 'file.1-00000000.tmp', '.file.x-00000000.tmp'];
   for (const name of [own, elsewhere, ...others]) writeFileSync(join(folder, name), '');
   await removeLeftovers(folder);

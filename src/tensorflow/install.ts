@@ -3,6 +3,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
+import { acquireLock } from '../file-lock.mjs';
 import {
   findInstallation,
   findSiteLibrary,
@@ -14,7 +15,6 @@ import {
   siteFolder,
   sitePath,
 } from './cache.js';
-import { acquireLock } from './file-lock.mjs';
 import { installBinding } from './install-binding.js';
 import { checkSpace, makeStaging, prepareCache, removeLeftovers } from './install-files.js';
 import { installLibrary, recipes } from './install-library.js';

@@ -4,7 +4,7 @@ import { renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelInfo, pathsInfo } from '@huggingface/hub';
 import type { Response } from 'undici';
-import { acquireLock } from '../tensorflow/file-lock.mjs';
+import { acquireLock } from '../file-lock.mjs';
 import { makeFolder } from '../tensorflow/install-files.js';
 import { download } from './download.js';
 import { type Digest, digestOfEtag, hasDigest } from './download-digest.js';

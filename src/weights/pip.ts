@@ -3,8 +3,8 @@
 import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
+import { acquireLock } from '../file-lock.mjs';
 import { cacheFolder } from '../tensorflow/cache.js';
-import { acquireLock } from '../tensorflow/file-lock.mjs';
 import { makeFolder, makeStaging, removeLeftovers } from '../tensorflow/install-files.js';
 import { downloadWheel, extractWheel, findPython } from '../tensorflow/install-wheels.js';
 import { folderBytes } from '../tensorflow/sizes.js';

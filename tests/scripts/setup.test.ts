@@ -43,7 +43,7 @@ for (const [from, to] of [['src', 'dist'], ['tests', 'build/tests']]) {
   }
 }
 fs.mkdirSync('dist/tensorflow', { recursive: true });
-fs.writeFileSync('dist/tensorflow/file-lock.mjs', '');
+fs.writeFileSync('dist/file-lock.mjs', '');
 fs.writeFileSync('dist/tensorflow/install.js', \`import { appendFileSync } from 'node:fs';
   export async function ensureTensorflow({ variant, remember }) {
     appendFileSync('calls', 'tensorflow ' + variant + ' ' + remember + '\\\\n');
@@ -53,7 +53,7 @@ fs.writeFileSync('dist/tensorflow/install.js', \`import { appendFileSync } from 
 beforeEach(() => {
   rmSync(project, { recursive: true, force: true });
   for (const folder of ['scripts', 'src/tensorflow', 'tests']) mkdirSync(inProject(folder), { recursive: true });
-  for (const path of ['scripts/setup.mjs', 'src/tensorflow/file-lock.mjs']) {
+  for (const path of ['scripts/setup.mjs', 'src/file-lock.mjs', 'src/lock-file.mjs', 'src/process-identity.mjs']) {
     copyFileSync(join(repository, path), inProject(path));
   }
   writeFileSync(join(top, 'npm-cli.js'), npm);
@@ -127,7 +127,7 @@ test('compiles again when a source changes, appears or goes, and removes what it
   await setUp(['--check']);
   assert.deepEqual(newCalls(), ['tsc']);
   for (const name of ['b.js', 'b.d.ts', 'b.js.map']) assert.ok(!existsSync(inProject(`dist/${name}`)), name);
-  for (const path of ['dist/a.js', 'dist/tensorflow/file-lock.mjs', 'build/tests/a.test.js']) {
+  for (const path of ['dist/a.js', 'dist/file-lock.mjs', 'build/tests/a.test.js']) {
     assert.ok(existsSync(inProject(path)), path);
   }
   await setUp(['--check']);

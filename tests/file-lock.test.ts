@@ -4,12 +4,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { acquireLock } from '#src/tensorflow/file-lock.mjs';
+import { acquireLock } from '#src/file-lock.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'deep-cnn-lock-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const lockModule = import.meta.resolve('#src/tensorflow/file-lock.mjs');
+const lockModule = import.meta.resolve('#src/file-lock.mjs');
 
 /** Starts a process that runs `body` with `acquireLock` and the lock's `path` in scope. */
 function startHolder(path: string, body: string) {
