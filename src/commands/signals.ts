@@ -29,8 +29,10 @@ interface CatchOptions {
 /** So long after the first SIGINT another one can be an echo of the same key press. */
 const echoMs = 300;
 
-/** The one that is told of lost output. */
-let current: { closePipe: () => void; isHolding: () => boolean } | undefined;
+/** Told when a pipe was closed. */
+let closePipe: (() => void) | undefined;
+/** Stays when signals are released: the last lines' failure arrives later, and must not change the exit code. */
+let outputMayFail = false;
 
 /**
  * Catches the signals that ask a program to stop; call it early, since SIGUSR1 starts Node's debugger otherwise.
@@ -52,7 +54,7 @@ export function catchSignals({ exitCodeInSetUp, env = process.env }: CatchOption
 
   for (const kind of caughtKinds) takeOver(kind);
   process.on('newListener', onNewListener);
-  current = { closePipe: () => handle('SIGPIPE'), isHolding: () => isHolding };
+  closePipe = () => handle('SIGPIPE');
   return { first: () => first, hold, release };
 
   function takeOver(kind: (typeof caughtKinds)[number]): void {
@@ -94,12 +96,13 @@ export function catchSignals({ exitCodeInSetUp, env = process.env }: CatchOption
 
   function hold(): void {
     isHolding = true;
+    outputMayFail = true;
   }
 
   function release(): void {
     isReleased = true;
     clearTimeout(echoTimer);
-    current = undefined;
+    closePipe = undefined;
     process.removeListener('newListener', onNewListener);
     for (const [kind, listener] of own) process.removeListener(kind, listener);
   }
@@ -119,8 +122,8 @@ export function catchSignals({ exitCodeInSetUp, env = process.env }: CatchOption
  * @returns whether a run takes care of itself; if not, the program should end.
  */
 export function noteLostOutput({ code }: NodeJS.ErrnoException): boolean {
-  if (code === 'EPIPE') current?.closePipe();
-  return current?.isHolding() ?? false;
+  if (code === 'EPIPE') closePipe?.();
+  return outputMayFail;
 }
 
 /** Ends the program as the signal would have, after its exit handlers. */

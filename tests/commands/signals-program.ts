@@ -1,17 +1,23 @@
 // A stand-in for a run, for tests that send real signals: steps that block the thread, then a save.
 //
 // Arguments: --set-up, stay before `hold`; --resumable, exit code 75 there; --foreign, add listeners as @wandb/sdk does;
-// --long, block for 20 s once a signal was heard. It prints `ready`, `step N` when a step begins, `saving` and `saved`.
+// --long, block for 20 s once a signal was heard; --screen, print as cli.ts does rather than past the event loop.
+// It prints `ready`, `step N` when a step begins, `saving` and `saved`, and how it ended to the file RESULT.
 
-import { writeSync } from 'node:fs';
+import { writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { catchSignals } from '#src/commands/signals.js';
+import { catchSignals, noteLostOutput } from '#src/commands/signals.js';
 import { createStopping, heardSignals } from '#src/training/stopping.js';
 
 const has = (flag: string) => process.argv.includes(flag);
 const stepMs = Number(process.env['STEP_MS'] ?? 200);
-/** In order, also when the thread is blocked at once afterwards. */
-const print = (line: string) => writeSync(1, `${line}\n`);
+/** Past the event loop it comes in order, also when the thread is blocked at once afterwards. */
+const print = (line: string) => (has('--screen') ? process.stdout.write(`${line}\n`) : writeSync(1, `${line}\n`));
+const lost = new Set<string | undefined>();
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  lost.add(error.code);
+  if (!noteLostOutput(error)) process.exit(141);
+});
 const block = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 process.on('exit', () => print('exit handlers'));
@@ -21,6 +27,11 @@ if (has('--set-up')) {
   await sleep(20_000);
 }
 signals.hold();
+const writeResult = (text: string) => {
+  const { RESULT: path } = process.env;
+  if (path !== undefined) writeFileSync(path, text);
+};
+writeResult('running');
 if (has('--foreign')) {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(1));
 }
@@ -38,5 +49,6 @@ if (has('--long')) {
 print(`saving after ${stopping.reason()}`);
 await sleep(600);
 print('saved');
+writeResult(`saved after ${stopping.reason()}, lost ${[...lost]}`);
 process.exitCode = 75;
 signals.release();

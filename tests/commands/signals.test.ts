@@ -3,10 +3,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+const folder = mkdtempSync(join(tmpdir(), 'deep-cnn-signals-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
 const program = join(import.meta.dirname, 'signals-program.js');
 /** Signals so far apart are certainly two, and both come within one blocked step. */
 const pauseMs = 60;
@@ -24,11 +28,13 @@ interface Setting {
   through?: readonly string[];
   flags?: readonly string[];
   stepMs?: number;
+  /** Where the program writes how it ended. */
+  result?: string;
 }
 
-function start({ through = [], flags = [], stepMs = 200 }: Setting = {}): Run {
+function start({ through = [], flags = [], stepMs = 200, result }: Setting = {}): Run {
   const [command = '', ...args] = [...through, process.execPath, program, ...flags];
-  const env = { ...process.env, STEP_MS: String(stepMs), _: command };
+  const env = { ...process.env, STEP_MS: String(stepMs), _: command, ...(result && { RESULT: result }) };
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -146,3 +152,74 @@ test('SIGHUP is ignored under nohup, before and after the start', async () => {
   settingUp.child.kill('SIGTERM');
   assert.deepEqual(await settingUp.ended, { code: null, signal: 'SIGTERM' });
 });
+
+test('under an npm that sends each SIGINT once more, one key press saves and two end the program', async () => {
+  // What npm does with bash as its shell: the program's parent is npm.
+  const npm = join(folder, 'npm');
+  writeFileSync(npm, '#!/bin/sh\n"$@"\nexit $?\n', { mode: 0o755 });
+  const press = async (pid: number) => {
+    process.kill(pid, 'SIGINT');
+    await sleep(5);
+    process.kill(pid, 'SIGINT');
+  };
+
+  for (const stepMs of [20, 1000]) {
+    const saved = start({ through: [npm], stepMs });
+    await saved.printed('step 1');
+    await press(childOf(saved.child));
+    assert.deepEqual(await saved.ended, { code: 75, signal: null }, saved.output());
+    assert.match(saved.output(), /saving after SIGINT\nsaved/);
+  }
+
+  const killed = start({ through: [npm] });
+  await killed.printed('step 1');
+  await press(childOf(killed.child));
+  await killed.printed('saving');
+  await sleep(400);
+  await press(childOf(killed.child)).catch(() => undefined);
+  assert.deepEqual(await killed.ended, { code: 130, signal: null });
+  assert.ok(!killed.output().includes('saved'));
+});
+
+test('a closed pipe stops the run like a signal, and ends a set-up', async () => {
+  const result = join(folder, 'piped');
+  const run = start({ flags: ['--screen'], result });
+  await run.printed('step 2');
+  run.child.stdout?.destroy();
+  assert.deepEqual(await run.ended, { code: 75, signal: null });
+  assert.equal(readFileSync(result, 'utf8'), 'saved after SIGPIPE, lost EPIPE');
+
+  const settingUp = start({ through: ['sh', '-c', '"$@" 2>&1 | :; exit 0', 'sh'], flags: ['--set-up', '--screen'] });
+  assert.deepEqual(await settingUp.ended, { code: 0, signal: null });
+});
+
+test('a full disk in place of the screen does not stop the run', async () => {
+  const result = join(folder, 'full');
+  const run = start({ through: ['sh', '-c', '"$@" > /dev/full; exit $?', 'sh'], flags: ['--screen'], result });
+  await written(result, 'running');
+  process.kill(childOf(run.child), 'SIGTERM');
+  assert.deepEqual(await run.ended, { code: 75, signal: null });
+  assert.equal(readFileSync(result, 'utf8'), 'saved after SIGTERM, lost ENOSPC');
+});
+
+test('a terminal that is closed lets the run save', async () => {
+  const result = join(folder, 'terminal');
+  const run = start({ through: ['sh', '-c', 'exec script -qec "$*" /dev/null', 'sh'], flags: ['--screen'], result });
+  await run.printed('step 2');
+  run.child.kill('SIGKILL');
+  await written(result, 'saved after SIGHUP, lost EIO');
+});
+
+/** Waits until the file holds the text. */
+async function written(path: string, text: string): Promise<void> {
+  const read = () => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+  for (let tries = 0; tries < 200 && read() !== text; tries++) await sleep(50);
+  assert.equal(read(), text);
+}
+
+/** The one process that another one runs. */
+function childOf({ pid }: ChildProcess): number {
+  const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
+  assert.ok(child > 1, 'no single child');
+  return child;
+}
