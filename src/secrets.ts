@@ -13,6 +13,14 @@ const beginningLength = 8;
 
 const mask = '***';
 
+/** Secrets that came from elsewhere than the environment. */
+const remembered = new Set<string>();
+
+/** Counts a value as secret from now on: a token that was read from a file. */
+export function rememberSecret(value: string): void {
+  remembered.add(value);
+}
+
 /** `text` with `***` in place of each secret value of the environment, and of credentials in addresses. */
 export function redact(text: string, env: NodeJS.ProcessEnv = process.env): string {
   const secrets = secretPattern(env);
@@ -44,7 +52,7 @@ const hubToken = /\bhf_[A-Za-z0-9]{20,}/g;
 
 /** All secret values, each as it may be written; in any case, since the names of hosts lose theirs. */
 function secretPattern(env: NodeJS.ProcessEnv): RegExp | undefined {
-  const tokens = tokenVariables.map((name) => env[name] ?? '');
+  const tokens = [...tokenVariables.map((name) => env[name] ?? ''), ...remembered];
   const passwords = Object.values(env).flatMap((value) => passwordsIn(value ?? ''));
   const values = [...tokens, ...passwords]
     .map((value) => value.trim())

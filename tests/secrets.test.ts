@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { redact, secretIn } from '#src/secrets.js';
+import { redact, rememberSecret, secretIn } from '#src/secrets.js';
 
 const wandbKey = '0123456789abcdef0123456789abcdef01234567';
 const hubToken = 'hf_NotARealTokenAtAll1234567890abcdef';
@@ -50,6 +50,14 @@ test('a secret of odd characters is found plain, in JSON and in an address', () 
   for (const text of [odd, JSON.stringify(odd).slice(1, -1), encodeURIComponent(odd)]) {
     assert.equal(redact(`<${text}>`, { WB_KEY: odd }), '<***>', text);
   }
+});
+
+test('a secret from a file counts once it is known', () => {
+  const key = 'a1b2c3d4e5f6'.repeat(3);
+  assert.equal(redact(key, {}), key);
+  rememberSecret(` ${key}\n`);
+  rememberSecret('');
+  assert.equal(redact(`key ${key}, run`, {}), 'key ***, run');
 });
 
 test('the environment is that of the process unless told', () => {

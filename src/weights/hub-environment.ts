@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { HUB_URL } from '@huggingface/hub';
 import { UserError } from '../errors.js';
+import { rememberSecret } from '../secrets.js';
 
 export interface HubEnvironment {
   /** An http or https address without a slash at its end. */
@@ -58,6 +59,7 @@ function readToken(env: NodeJS.ProcessEnv): string | undefined {
   const fromVariable = env['HF_TOKEN'] || env['HUGGING_FACE_HUB_TOKEN'];
   const path = env['HF_TOKEN_PATH'] ? expand(env['HF_TOKEN_PATH']) : join(hubHome(env), 'token');
   const token = (fromVariable || readIfThere(path)).trim();
+  rememberSecret(token);
   // What is no header would be quoted in an error from below.
   if (/^[\x21-\x7e]*$/.test(token)) return token || undefined;
   throw new UserError(`The access token in ${fromVariable ? 'HF_TOKEN' : path} holds characters that no token has`, {
