@@ -2,6 +2,7 @@
 
 import { relative } from 'node:path';
 import type { CheckedFile, ClassCount, DuplicateKind, Findings } from '../data/check.js';
+import { shownPath } from '../data/shown-path.js';
 import { smallSide } from '../data/small-images.js';
 import { csvRow } from '../reporting/csv.js';
 
@@ -26,7 +27,7 @@ export interface Checked {
 /** Everything worth saying, problems first. */
 export function judge({ dataDir, valSplit, findings }: Checked): Finding[] {
   const { mistakes, warnings, unreadable, small } = findings;
-  const name = (file: CheckedFile) => plain(relative(dataDir, file.path));
+  const name = (file: CheckedFile) => shownPath(relative(dataDir, file.path));
   const allowed = Math.floor(findings.images / 100);
   const some: (Finding | undefined)[] = [
     ...mistakes.map((text) => finding(true, text)),
@@ -95,14 +96,14 @@ function classFindings(classes: readonly ClassCount[], valSplit: number): (Findi
       ? finding(
           false,
           `${counted(untrained.length, 'class has', 'classes have')} no image to train on with ${split}.`,
-          untrained.map(plain),
+          untrained.map(shownPath),
         )
       : undefined,
     unvalidated.length > 0
       ? finding(
           false,
           `${counted(unvalidated.length, 'class has', 'classes have')} no image to validate on with ${split}.`,
-          unvalidated.map(plain),
+          unvalidated.map(shownPath),
         )
       : undefined,
     ratio >= imbalanceFrom
@@ -137,7 +138,7 @@ function classSizes(classes: readonly ClassCount[]): ClassSizes | undefined {
 
 function sizesLine({ smallest, largest, median, ratio }: ClassSizes): string {
   if (smallest.images === largest.images) return `${counted(smallest.images, 'image', 'images')} of each in train`;
-  const [from, to] = [smallest, largest].map(({ name, images }) => `${grouped(images)} (${plain(name)})`);
+  const [from, to] = [smallest, largest].map(({ name, images }) => `${grouped(images)} (${shownPath(name)})`);
   return `${from} to ${to} images in train, median ${grouped(median)}, ratio ${ratio.toFixed(1)}`;
 }
 
@@ -153,7 +154,7 @@ export function formatReport(checked: Checked, judged: readonly Finding[]): stri
   const [train, validation, test] = [total('train'), total('validation'), total('test')];
   const sizes = classSizes(classes);
   const lines = [
-    plain(dataDir),
+    shownPath(dataDir),
     `  train  ${counted(train + validation, 'image', 'images')} of ${counted(folders.train.classes.length, 'class', 'classes')}: ` +
       `${grouped(train)} to train on, ${grouped(validation)} to validate on (--val_split=${valSplit})`,
     folders.test === undefined
@@ -224,11 +225,6 @@ export function reportCsv({ findings: { unreadable, duplicates, small } }: Check
     ...small.map(({ path, width, height }) => ['small', path, `${width} x ${height}`]),
   ];
   return [['finding', 'path', 'detail'], ...rows].map(csvRow).join('');
-}
-
-/** Names that would upset a terminal are shown as JSON has them. */
-function plain(text: string): string {
-  return /[\p{Cc}\p{Zl}\p{Zp}]/u.test(text) ? JSON.stringify(text) : text;
 }
 
 function counted(amount: number, singular: string, plural: string): string {

@@ -59,7 +59,7 @@ export async function runData(
   const findings = await checkDataset(dataDir, {
     valSplit,
     workers,
-    preprocessing: preprocessings.resnet,
+    preprocessing: { ...preprocessings.resnet, exif: values.exif },
     onProgress: (phase, done, total) => progress.update(titles[phase], done, total),
   }).finally(() => progress.close());
 

@@ -1,6 +1,7 @@
 // What an image that can't be read does to a run.
 
 import type { BadImage } from '../data/loader.js';
+import { shownPath } from '../data/shown-path.js';
 import { UnreadableImageError } from '../data/unreadable-image.js';
 import { UserError } from '../errors.js';
 import type { Report } from '../reporting/events.js';
@@ -55,10 +56,10 @@ export function createBadImages({ policy, total, known = [], report }: BadImages
 }
 
 function tooMany(met: ReadonlyMap<string, string>, total: number): UserError {
-  const [path, reason] = [...met].at(-1) ?? [];
+  const [path = '', reason] = [...met].at(-1) ?? [];
   return new UserError("Too many images can't be read", {
     expected: `at most ${Math.floor(total / oneIn)} of ${total} (1 in ${oneIn})`,
-    found: `${met.size} so far, the last of them ${path}: ${reason}`,
+    found: `${met.size} so far, the last of them ${shownPath(path)}: ${reason}`,
     mend: 'Replace or remove them: `deep-cnn data check DIR` lists them all',
   });
 }

@@ -143,6 +143,11 @@ test('only the first 20 unreadable files are printed; the table has all, and the
   ]);
 });
 
+test('a name that holds control characters stays on its line', async (t) => {
+  const { text } = await checkedText(t, { ...ten, ...val, 'train/a/x\n\x1b[2J': 'no image' });
+  assert.match(text, /^ {4}train\/a\/x\\n\\u001b\[2J\.png: /m);
+});
+
 test('--json prints one object with everything', async (t) => {
   const { folder, status, text } = await checkedText(t, { ...ten, ...val, 'val/a/x': 1, 'val/a/y': '' }, '--json');
   assert.equal(status, 2);
