@@ -28,11 +28,17 @@ test('the trainer gets the complete config', async () => {
     values({ epochs: 7 }),
     parts(async (config) => {
       seen = config;
+      return 'finished';
     }),
   );
   assert.equal(code, 0);
   assert.deepEqual(seen, { ...values({ epochs: 7 }), data_dir: folder });
   assert.ok(Object.isFrozen(seen));
+});
+
+test('a run that was stopped and saved ends with a code of its own', async () => {
+  const stopped = parts(async () => 'stopped');
+  assert.equal(await runTraining(values(), stopped), 75);
 });
 
 test('the files appear with the data, and not without', async () => {
