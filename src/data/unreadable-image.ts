@@ -33,7 +33,7 @@ const explanations: readonly (readonly [RegExp, string])[] = [
   [/^ENXIO/, 'no file but a pipe, a socket or a device'],
   [/^ENAMETOOLONG/, 'a path that is too long'],
   [/^(EMFILE|ENFILE)/, 'too many open files'],
-  [/^(EIO|ESTALE)/, 'a file that the disk or the file server cannot deliver'],
+  [/^(EIO|ESTALE)/, 'an input/output error of the disk or the file server'],
   [/is empty/i, 'an empty file'],
   [/unsupported image format/i, 'something that is no image of a known format'],
   [/exceeds (pixel|the) .*limit|pixel limit|security limit/i, 'an image of more than 178 million pixels'],
