@@ -43,7 +43,7 @@ export function judge({ dataDir, valSplit, findings }: Checked): Finding[] {
     ...duplicateKinds.map(({ kind, isProblem, says }) => {
       const groups = findings.duplicates.filter(({ kinds }) => kinds.includes(kind));
       if (groups.length === 0) return undefined;
-      const lines = groups.map(({ files }) => files.map((file) => told(file, kind, name)).join(' = '));
+      const lines = groups.map(({ files }) => groupLine(files.map((file) => told(file, kind, name))));
       return finding(isProblem, `${counted(groups.length, 'picture', 'pictures')} ${says(valSplit)}.`, lines);
     }),
     ...warnings.map((text) => finding(false, text)),
@@ -79,6 +79,12 @@ const duplicateKinds: readonly { kind: DuplicateKind; isProblem: boolean; says: 
 /** A file of a group of equal ones, and on which side of the split it is where that matters. */
 function told(file: CheckedFile, kind: DuplicateKind, name: (file: CheckedFile) => string): string {
   return kind === 'train-validation' && file.part === 'validation' ? `${name(file)} (validation)` : name(file);
+}
+
+/** The first few of a group of equal files, which may be large. */
+function groupLine(names: readonly string[], shown = 4): string {
+  const more = names.length - shown;
+  return names.slice(0, shown).join(' = ') + (more > 0 ? ` and ${grouped(more)} more` : '');
 }
 
 /** From how many times as many images on a class is worth mentioning. */
@@ -164,7 +170,7 @@ export function formatReport(checked: Checked, judged: readonly Finding[]): stri
   if (sizes !== undefined) lines.push(`  class  ${sizesLine(sizes)}`);
   if (findings.images > 0) {
     lines.push(
-      `All decoded and compared in ${findings.seconds.toFixed(1)} s (decoding: ${grouped(Math.round(findings.imagesPerSecond))} images/s).`,
+      `All checked in ${findings.seconds.toFixed(1)} s (decoding: ${grouped(Math.round(findings.imagesPerSecond))} images/s).`,
     );
   }
   const problems = judged.filter(({ isProblem }) => isProblem);

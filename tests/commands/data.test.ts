@@ -40,7 +40,7 @@ test('a sound data set: counts, no problem, exit code 0', async (t) => {
       '  class  5 images of each in train',
     ],
   );
-  assert.match(seconds ?? '', /^All decoded and compared in \d+\.\d s \(decoding: [\d,]+ images\/s\)\.$/);
+  assert.match(seconds ?? '', /^All checked in \d+\.\d s \(decoding: [\d,]+ images\/s\)\.$/);
   assert.deepEqual(rest, ['', 'No problems found.', '']);
 });
 
@@ -141,6 +141,14 @@ test('only the first 20 unreadable files are printed; the table has all, and the
     `duplicate,${folder}/train/a/1.png,"train-test, group 1"`,
     `duplicate,${folder}/val/a/x.png,"train-test, group 1"`,
   ]);
+});
+
+test('of a large group the first four are printed, and of many groups the first five', async (t) => {
+  const copies = Object.fromEntries(Array.from({ length: 14 }, (_, i) => [`train/c/${i + 10}`, i < 8 ? 300 : 301]));
+  const pairs = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`train/d/${i + 10}`, 400 + (i >> 1)]));
+  const { text } = await checkedText(t, { ...ten, ...val, ...copies, ...pairs }, '--val_split=0');
+  assert.match(text, /^ {4}train\/c\/10\.png = train\/c\/11\.png = train\/c\/12\.png = train\/c\/13\.png and 4 more$/m);
+  assert.match(text, /^- 8 pictures more than once in one class\.\n( {4}train.*\n){5} {4}and 3 more$/m);
 });
 
 test('a name that holds control characters stays on its line', async (t) => {
