@@ -1,15 +1,26 @@
+import { watchDeadline } from '../cluster/deadline.js';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
 import { checkModelName } from '../options/model-name.js';
+import { findRootDir } from '../options/paths.js';
+import { type ChangedOption, mergeForResume } from '../options/resume-options.js';
 import { completeConfig, type TrainConfig, trainOptions } from '../options.js';
 import type { Report } from '../reporting/events.js';
+import { nameRunFiles } from '../reporting/run-files.js';
+import { type FoundCheckpoint, findCheckpoint } from '../training/checkpoint/find.js';
+import { lockRun } from '../training/run-lock.js';
+import { createStopping } from '../training/stopping.js';
+import type { TrainSetting } from '../training/train.js';
 import type { Command } from './command.js';
+import { catchSignals } from './signals.js';
 
 /** What the command needs from the rest of the program; tests put their own in. */
 export interface TrainParts {
   modelNames: () => Promise<readonly string[]>;
   /** Loads the trainer, TensorFlow and all. */
-  loadTrainer: () => Promise<(config: TrainConfig, report: Report) => Promise<void>>;
+  loadTrainer: () => Promise<
+    (config: TrainConfig, report: Report, setting: TrainSetting) => Promise<'finished' | 'stopped'>
+  >;
 }
 
 const parts: TrainParts = {
@@ -25,33 +36,94 @@ export const trainCommand: Command<typeof trainOptions> = {
 };
 
 /**
- * Trains as told, with all reporters listening.
+ * Trains as told, or goes on with a run, with all reporters listening; holds the run's name meanwhile. Returns the exit
+ * code: `resumable` where the run was stopped and saved.
  * @throws UserError for a mistake in the options, before anything is created.
  */
 export async function runTraining(
   values: TrainConfig,
-  { modelNames, loadTrainer }: TrainParts,
-  _given: ReadonlySet<string> = new Set(),
+  trainParts: TrainParts,
+  given: ReadonlySet<string> = new Set(),
 ): Promise<number> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
-  checkModelName(values.model, await modelNames());
-  if (values.wandb) {
+  const { resume } = values;
+  let found: FoundCheckpoint | undefined;
+  // A signal in set-up ends a run that was resumed without loss: it can be resumed once more.
+  const signals = catchSignals({ exitCodeInSetUp: () => (found ? exitCode.resumable : undefined) });
+  const names = await trainParts.modelNames();
+  if (resume === undefined) plan(values, names);
+
+  const place = { root_dir: findRootDir(values.root_dir), run_name: values.run_name };
+  const lock = await lockRun(place, { patient: resume !== undefined, onWait: (line) => console.log(line) });
+  process.once('exit', lock.release);
+  const deadline = await watchDeadline({ timeLimitSeconds: values.time_limit });
+  try {
+    found = resume === undefined ? undefined : await findCheckpoint({ ...place, resume });
+    const { config, changed } = plan(values, names, found && { given, saved: found.checkpoint.options });
+    const stopping = createStopping({ signal: signals.first, deadline: deadline.current });
+    const setting = { from: found, stopping, files: filesFor(config, found), holdsName: lock.isHeld };
+    const warnings = [...changed.map(changeText), ...(deadline.warning ? [deadline.warning] : [])];
+    return await trainAndTell(config, { ...trainParts, setting, warnings, onTraining: signals.hold });
+  } finally {
+    deadline.close();
+    signals.release();
+    lock.release();
+    process.removeListener('exit', lock.release);
+  }
+}
+
+/** The run's options: those of the checkpoint where it goes on and they are not given. */
+function plan(
+  values: TrainConfig,
+  modelNames: readonly string[],
+  from?: { given: ReadonlySet<string>; saved: Readonly<Record<string, unknown>> },
+): { config: TrainConfig; changed: readonly ChangedOption[] } {
+  const { config, changed } = from ? mergeForResume(values, from.given, from.saved) : { config: values, changed: [] };
+  checkModelName(config.model, modelNames);
+  if (config.wandb) {
     throw new UserError('W&B logging is not part of this version yet', {
       mend: 'Run with --wandb=False and compare runs by the files in outputs/results',
     });
   }
-  const config = completeConfig(values);
+  // A resumed run has its weights in the checkpoint: the file that they came from may be gone.
+  return { config: completeConfig(config, { needsWeights: from === undefined }), changed };
+}
+
+/** A run goes on writing where it wrote, unless it has got another name. */
+function filesFor(config: TrainConfig, found: FoundCheckpoint | undefined) {
+  const isSameRun = found?.checkpoint.options['run_name'] === config.run_name;
+  return found && isSameRun ? found.checkpoint.files : nameRunFiles(config, new Date());
+}
+
+interface TellingParts extends TrainParts {
+  setting: TrainSetting & { files: NonNullable<TrainSetting['files']> };
+  warnings: readonly string[];
+  /** Called when the first step is about to come. */
+  onTraining: () => void;
+}
+
+async function trainAndTell(config: TrainConfig, parts: TellingParts): Promise<number> {
+  const { loadTrainer, setting, warnings, onTraining } = parts;
   const { createReporters } = await import('../reporting/reporters.js');
-  const reporters = createReporters({ config, stream: process.stdout });
+  const reporters = createReporters({ config, files: setting.files, stream: process.stdout });
   try {
+    for (const message of warnings) reporters.handle({ kind: 'warning', message });
     const train = await loadTrainer();
-    await train(config, (event) => reporters.handle(event));
+    const report: Report = (event) => {
+      if (event.kind === 'epoch-start') onTraining();
+      reporters.handle(event);
+    };
+    const outcome = await train(config, report, setting);
+    return outcome === 'stopped' ? exitCode.resumable : exitCode.ok;
   } catch (error) {
     reporters.handle({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
     throw error;
   } finally {
     await reporters.close();
   }
-  return exitCode.ok;
+}
+
+function changeText({ name, from, to }: ChangedOption): string {
+  return `Changed since the run was saved: ${name} from ${from ?? 'none'} to ${to ?? 'none'}`;
 }

@@ -1,11 +1,11 @@
 // One pass over images: training or evaluating, batch by batch.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch, Loader } from '../data/loader.js';
 import type { BatchDone, Metrics, Report } from '../reporting/events.js';
 import { MeanMetrics } from './metrics.js';
 import type { Mix } from './mixing.js';
 import type { StepResult, Steps } from './steps.js';
+import { heardSignals } from './stopping.js';
 
 export interface PassPlan {
   report: Report;
@@ -72,7 +72,7 @@ async function pass(loader: Loader, plan: PassPlan, { metrics, run, accepts, tel
     const done = batch.position + 1;
     tell({ batch: done, batches, images, loss: result?.loss ?? Number.NaN, elapsedMs, waitMs });
     // A step blocks the thread: signals and the log's writes get their turn here.
-    await nextTurn();
+    await heardSignals();
     await plan.afterStep?.({ batches: done, elapsedMs });
   }
   return metrics.result;

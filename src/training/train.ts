@@ -91,6 +91,7 @@ export async function train(
   const { threads, tensorflowVersion } = runtime;
   const parts = { config, steps, badImages, classes, preprocessing, data, files, threads, tensorflowVersion };
   const record = await RunRecord.open({ ...parts, report, holdsName }, from);
+  stopping.noteStateBytes(stateBytes(steps));
   const lossCheck = new LossCheck(config.nan, report);
   const passPlan: PassPlan = {
     report,
@@ -145,7 +146,7 @@ export async function train(
     const result = { epoch: epoch + 1, train: trained, validation, learningRate, seconds, imagesPerSecond };
     await record.endEpoch(result);
     report({ kind: 'epoch-end', result });
-    if (!record.isOver) noteStep(0);
+    if (!record.isOver) stopIfAsked();
   }
 
   async function finish(): Promise<'finished'> {
@@ -179,6 +180,10 @@ export async function train(
 
   function noteStep(elapsedMs: number): void {
     stopping.noteStep(elapsedMs);
+    stopIfAsked();
+  }
+
+  function stopIfAsked(): void {
     const reason = stopping.reason();
     if (reason !== undefined) throw new StopNow(reason);
   }
@@ -284,6 +289,11 @@ async function prepareWeights(
 function reportModel(steps: Steps, name: string, report: Report): void {
   const parameters = countValues(steps.parameters.filter((parameter) => parameter.trainable));
   report({ kind: 'model', name, parameters, trained: countValues(steps.trained) });
+}
+
+/** Bytes of a checkpoint's tensors. */
+function stateBytes(steps: Steps): number {
+  return 4 * countValues([...steps.parameters, ...steps.slotSpecs(steps.counters)]);
 }
 
 function countValues(parameters: readonly { shape: readonly number[] }[]): number {

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { UserError } from '#src/errors.js';
+import type { TrainConfig } from '#src/options.js';
+import type { TrainingEvent } from '#src/reporting/events.js';
+import { findCheckpoint } from '#src/training/checkpoint/find.js';
+import { neverStopping, type Stopping } from '#src/training/stopping.js';
+import { train } from '#src/training/train.js';
+import { readSealedTensors } from '#src/weights/sealed-file.js';
+import { makeRoot, removeRoot, smallConfig } from './small-run.js';
+
+let root: string;
+before(async () => {
+  root = await makeRoot();
+});
+after(() => removeRoot(root));
+
+interface Part {
+  outcome: 'finished' | 'stopped';
+  events: TrainingEvent[];
+}
+
+/** Asks to stop after so many steps of training, validation and test. */
+function stopAfter(steps: number): Stopping {
+  let done = 0;
+  return {
+    ...neverStopping,
+    noteStep: () => {
+      done += 1;
+    },
+    reason: () => (done >= steps ? 'the test' : undefined),
+  };
+}
+
+async function run(config: TrainConfig, setting: { resume?: string; stopping?: Stopping } = {}): Promise<Part> {
+  const { resume, ...rest } = setting;
+  const from = resume === undefined ? undefined : await findCheckpoint({ ...config, resume });
+  const events: TrainingEvent[] = [];
+  const outcome = await train(config, (event) => events.push(event), { from, ...rest });
+  return { outcome, events };
+}
+
+const only = <K extends TrainingEvent['kind']>(events: readonly TrainingEvent[], kind: K) =>
+  events.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind);
+
+/** Everything that must be the same to the bit. */
+async function stateOf(config: TrainConfig): Promise<unknown> {
+  const found = await findCheckpoint({ ...config, resume: 'last' });
+  assert.ok(found);
+  const { path, state } = found.checkpoint;
+  const tensors = await readSealedTensors(path, () => true);
+  const { history, counters, epoch, batch, sums } = state;
+  return {
+    position: { counters, epoch, batch, sums },
+    results: history.map(({ seconds: _, imagesPerSecond: __, ...result }) => result),
+    tensors: [...tensors].map(([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]),
+  };
+}
+
+/** In the second epoch, twice in a row. */
+const late = [[5, 1]];
+/** In the first epoch; after its last step, before validation. */
+const early = [[1], [3]];
+
+const recipes: [name: string, stops: number[][], options: Partial<TrainConfig>][] = [
+  ['Adam with weight decay', [...early, ...late], { weight_decay: 1e-2, model: 'squeezenet1_1' }],
+  [
+    'SGD with dropout, augmentation, mixup and CutMix',
+    late,
+    { optimizer: 'sgd', lr: 0.01, model: 'squeezenet1_1', augment: 'trivial', mixup: 0.2, cutmix: 1 },
+  ],
+  [
+    'a backbone that is unfrozen in the second epoch',
+    late,
+    { freeze: 'backbone', unfreeze_epoch: 2, lr_backbone: 1e-4 },
+  ],
+  [
+    'a guard against bad losses, and class weights',
+    late,
+    { nan: 'skip', class_weights: 'auto', model: 'squeezenet1_1' },
+  ],
+];
+
+describe('a run that is stopped and resumed', () => {
+  for (const [name, stopsOf, options] of recipes) {
+    it(`ends as if it had never been, with ${name}`, async () => {
+      const whole = smallConfig(root, { ...options, run_name: 'whole' });
+      const { outcome, events } = await run(whole);
+      assert.equal(outcome, 'finished');
+      const expected = await stateOf(whole);
+      const [tested] = only(events, 'tested');
+
+      for (const stops of stopsOf) {
+        const config = smallConfig(root, { ...options, run_name: `stopped-${stops.join('-')}` });
+        let part: Part | undefined;
+        for (const steps of stops) {
+          part = await run(config, { ...(part && { resume: 'last' }), stopping: stopAfter(steps) });
+          assert.equal(part.outcome, 'stopped');
+          const [stopped] = only(part.events, 'stopped');
+          assert.match(stopped?.command ?? '', /^npx deep-cnn --resume --run_name=stopped-/);
+        }
+        const last = await run(config, { resume: 'last' });
+        assert.equal(last.outcome, 'finished');
+        assert.deepEqual(await stateOf(config), expected, `stopped after ${stops.join(', then ')}`);
+        assert.deepEqual(only(last.events, 'tested')[0]?.metrics, tested?.metrics);
+      }
+    });
+  }
+
+  it('says where it goes on, and tells the epochs before', async () => {
+    const config = smallConfig(root, { run_name: 'told', model: 'squeezenet1_1' });
+    await run(config, { stopping: stopAfter(5) });
+    const { events } = await run(config, { resume: 'last' });
+    const [resumed] = only(events, 'resumed');
+    assert.deepEqual([resumed?.epoch, resumed?.step, resumed?.history.length], [1, 4, 1]);
+    const kinds = events.map(({ kind }) => kind);
+    assert.ok(kinds.indexOf('resumed') < kinds.indexOf('data'));
+    assert.deepEqual(
+      only(events, 'step').map(({ epoch, batch, batches }) => [epoch, batch, batches]),
+      [
+        [1, 2, 3],
+        [1, 3, 3],
+      ],
+    );
+  });
+
+  it('only tests when nothing is left to train, and goes on when there is more', async () => {
+    const config = smallConfig(root, { run_name: 'longer', model: 'squeezenet1_1', schedule: 'constant' });
+    await run(config);
+    const again = await run(config, { resume: 'last' });
+    assert.equal(again.outcome, 'finished');
+    assert.equal(only(again.events, 'step').length, 0);
+    assert.equal(only(again.events, 'tested').length, 1);
+    const longer = await run({ ...config, epochs: 3 }, { resume: 'last' });
+    assert.deepEqual(
+      only(longer.events, 'epoch-end').map(({ result }) => result.epoch),
+      [3],
+    );
+  });
+
+  it('takes the checkpoint before when the last is damaged', async () => {
+    const config = smallConfig(root, { run_name: 'damaged', model: 'squeezenet1_1', checkpoint_minutes: 1e-9 });
+    await run(config, { stopping: stopAfter(2) });
+    const last = join(root, 'outputs/checkpoints/damaged/last.safetensors');
+    const bytes = readFileSync(last);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    writeFileSync(last, bytes);
+    const { events, outcome } = await run(config, { resume: 'last' });
+    assert.equal(outcome, 'finished');
+    assert.equal(only(events, 'resumed')[0]?.step, 1);
+    const [warning] = only(events, 'warning').filter(({ message }) => message.includes('not whole'));
+    assert.match(warning?.message ?? '', /last\.safetensors is not whole .*checksum.*the one before it is used/);
+    const reference = smallConfig(root, { run_name: 'undamaged', model: 'squeezenet1_1' });
+    await run(reference);
+    assert.deepEqual(await stateOf(config), await stateOf(reference));
+  });
+
+  it('is refused where every checkpoint is damaged, or there is none', async () => {
+    const folder = join(root, 'outputs/checkpoints/hopeless');
+    await mkdir(folder, { recursive: true });
+    for (const name of ['last', 'last-1']) writeFileSync(join(folder, `${name}.safetensors`), 'no');
+    const config = smallConfig(root, { run_name: 'hopeless' });
+    await assert.rejects(run(config, { resume: 'last' }), (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /^No checkpoint of this run is whole: found .*last\.safetensors: .*last-1/);
+      return true;
+    });
+    await assert.rejects(run(smallConfig(root, { run_name: 'nothing' }), { resume: 'last' }), /has no checkpoint/);
+    assert.equal(await findCheckpoint({ root_dir: root, run_name: 'nothing', resume: 'auto' }), undefined);
+  });
+
+  it('is refused with other data', async () => {
+    const config = smallConfig(root, { run_name: 'other-data', model: 'squeezenet1_1' });
+    await run(config, { stopping: stopAfter(1) });
+    const other = await makeRoot({ trainImages: 6 });
+    const moved = { ...config, data_dir: join(other, 'data') };
+    await assert.rejects(run(moved, { resume: 'last' }), /data has changed.* 12 training.* found 14 training/);
+    await removeRoot(other);
+  });
+
+  it('may have its data elsewhere', async () => {
+    const config = smallConfig(root, { run_name: 'moved', model: 'squeezenet1_1' });
+    await run(config, { stopping: stopAfter(1) });
+    const other = await makeRoot();
+    const { outcome } = await run({ ...config, data_dir: join(other, 'data') }, { resume: 'last' });
+    assert.equal(outcome, 'finished');
+    await removeRoot(other);
+  });
+
+  it('keeps an unfinished run of its name that it did not go on with', async () => {
+    const config = smallConfig(root, { run_name: 'twice', model: 'squeezenet1_1' });
+    await run(config, { stopping: stopAfter(2) });
+    const { events } = await run({ ...config, seed: 8 });
+    assert.match(
+      only(events, 'warning')[0]?.message ?? '',
+      /A run named twice stopped unfinished in epoch 0 after step 2/,
+    );
+    const names = await readdir(join(root, 'outputs/checkpoints/twice'));
+    assert.ok(names.includes('unfinished.safetensors'), names.join());
+    const path = join(root, 'outputs/checkpoints/twice/unfinished.safetensors');
+    const rescued = await run({ ...config, run_name: 'rescued' }, { resume: path });
+    assert.equal(only(rescued.events, 'resumed')[0]?.step, 2);
+  });
+
+  it('keeps the best network beside the last', async () => {
+    const config = smallConfig(root, {
+      run_name: 'best',
+      model: 'squeezenet1_1',
+      epochs: 4,
+      lr: 0.3,
+      optimizer: 'sgd',
+    });
+    const { events } = await run(config);
+    const history = only(events, 'epoch-end').map(({ result }) => result);
+    const found = await findCheckpoint({ ...config, resume: join(root, 'outputs/checkpoints/best/best.safetensors') });
+    const lowest = Math.min(...history.map(({ validation }) => validation?.loss ?? Number.NaN));
+    assert.equal(found?.checkpoint.state.history.at(-1)?.validation?.loss, lowest);
+    const saved = only(events, 'saved').map(({ what }) => what);
+    assert.equal(saved[0], 'model');
+    assert.match(saved[1] ?? '', new RegExp(`^best model, of epoch ${found?.checkpoint.state.epoch}`));
+  });
+
+  it('stops early without improvement, and stays stopped', async () => {
+    const config = smallConfig(root, {
+      run_name: 'patient',
+      model: 'squeezenet1_1',
+      epochs: 9,
+      lr: 1e-30,
+      schedule: 'constant',
+      early_stopping: 2,
+    });
+    const { events } = await run(config);
+    const epochs = only(events, 'epoch-end').length;
+    assert.ok(epochs < 9, String(epochs));
+    const again = await run(config, { resume: 'last' });
+    assert.equal(only(again.events, 'step').length, 0);
+  });
+
+  it('stops at a loss that is no number, leaving the checkpoint as it was', async () => {
+    const config = smallConfig(root, { run_name: 'broken', lr: 1e38, checkpoint_minutes: 1e-9 });
+    await assert.rejects(run(config), (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(
+        error.message,
+        /Training broke down at step \d+ \(epoch \d\): expected a finite loss, found a loss of/,
+      );
+      assert.match(error.message, /\.jpg/);
+      return true;
+    });
+    const found = await findCheckpoint({ ...config, resume: 'last' });
+    assert.equal(found?.checkpoint.state.counters.step, 1);
+  });
+});
