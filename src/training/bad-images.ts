@@ -1,7 +1,8 @@
 // What an image that can't be read does to a run.
 
-import type { BadImage } from '../data/loader.js';
+import { type BadImage, createLoader, type LoaderOptions } from '../data/loader.js';
 import { shownPath } from '../data/shown-path.js';
+import { defaultWorkers } from '../data/threads.js';
 import { UnreadableImageError } from '../data/unreadable-image.js';
 import { UserError } from '../errors.js';
 import type { Report } from '../reporting/events.js';
@@ -62,4 +63,21 @@ function tooMany(met: ReadonlyMap<string, string>, total: number): UserError {
     found: `${met.size} so far, the last of them ${shownPath(path)}: ${reason}`,
     mend: 'Replace or remove them: `deep-cnn data check DIR` lists them all',
   });
+}
+
+/**
+ * Those of an earlier part's files that still can't be read: a run that goes on counts no others as known, since they may
+ * have been replaced, or the disk they are on may be back.
+ */
+export async function stillUnreadable(
+  known: readonly LeftOut[],
+  { preprocessing, workers = defaultWorkers() }: Pick<LoaderOptions, 'preprocessing' | 'workers'>,
+): Promise<LeftOut[]> {
+  const images = { length: known.length, at: (index: number) => ({ path: known[index]?.path ?? '', label: 0 }) };
+  const order = Uint32Array.from(known.keys());
+  const found: LeftOut[] = [];
+  for await (const { bad } of createLoader({ images, order, batchSize: 64, preprocessing, workers })) {
+    found.push(...bad.map(({ path, reason }) => ({ path, reason })));
+  }
+  return found;
 }

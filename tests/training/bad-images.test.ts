@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { UnreadableImageError } from '#src/data/unreadable-image.js';
 import { UserError } from '#src/errors.js';
 import type { TrainingEvent } from '#src/reporting/events.js';
-import { type BadImagesSettings, createBadImages } from '#src/training/bad-images.js';
+import { type BadImagesSettings, createBadImages, stillUnreadable } from '#src/training/bad-images.js';
+import { greyImages, greyPreprocessing } from '../data/grey-images.js';
 
 const bad = (...names: string[]) => names.map((path, index) => ({ path, reason: `why ${path}`, index }));
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `${i}.jpg`);
@@ -82,4 +83,16 @@ test('with the policy error the first one ends the run', () => {
     },
   );
   assert.deepEqual(told(), []);
+});
+
+test('files that were replaced meanwhile are no longer known as unreadable', async (t) => {
+  const images = await greyImages(t, [3, 5]);
+  const known = [3, 4, 5].map((index) => ({ path: images.at(index).path, reason: 'then' }));
+  const found = await stillUnreadable(known, { preprocessing: greyPreprocessing });
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    [known[0]?.path, known[2]?.path],
+  );
+  assert.match(found[0]?.reason ?? '', /no image/);
+  assert.deepEqual(await stillUnreadable([], { preprocessing: greyPreprocessing }), []);
 });
