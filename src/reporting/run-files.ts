@@ -1,14 +1,15 @@
-// Where a run writes. The log and the table of results carry the same time stamp; the weights carry none, so that a
-// run's name is enough to find them.
-import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+// Where a run writes. The log, the table of results and the list of bad images carry the same time stamp; the weights
+// carry none, so that a run's name is enough to find them.
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 
+/** Absolute paths. */
 export interface RunFiles {
-  /** Exist and are empty after {@link createRunFiles}. */
   log: string;
   results: string;
-  /** Not created here. */
+  /** The list of images that are left out, which comes into being with the first of them. */
+  bad: string;
   model: string;
 }
 
@@ -23,28 +24,33 @@ export function bestModelFile(config: { root_dir: string; run_name: string }): s
 }
 
 /**
- * Makes the folders of outputs, and this run's empty log and table of results; a second run in the same second gets
- * `-2` after its time stamp, and so on.
- * @throws UserError when one of them cannot be written.
+ * Chooses names that no file has, and touches nothing: a second run in the same second gets `-2` after its time stamp,
+ * and so on. The names are this run's own as long as it holds its run name.
  */
-export function createRunFiles(config: { root_dir: string; run_name: string }, now: Date): RunFiles {
-  const [logger, results, models] = ['logger', 'results', 'models'].map((name) =>
-    join(config.root_dir, 'outputs', name),
-  );
-  if (!logger || !results || !models) throw new Error('internal: an output folder is missing');
-  for (const folder of [logger, results, models]) {
+export function nameRunFiles(config: { root_dir: string; run_name: string }, now: Date): RunFiles {
+  const outputs = join(config.root_dir, 'outputs');
+  for (let attempt = 1; ; attempt++) {
+    const stem = `${config.run_name}${timestamp(now)}${attempt === 1 ? '' : `-${attempt}`}`;
+    const log = join(outputs, 'logger', `${stem}.log`);
+    const bad = join(outputs, 'logger', `${stem}.bad.csv`);
+    const results = join(outputs, 'results', `${stem}.csv`);
+    if (![log, bad, results].some((path) => existsSync(path))) return { log, results, bad, model: modelFile(config) };
+  }
+}
+
+/**
+ * Makes the folders of a run's files, and its empty log and table of results. Where the run goes on, those that it has
+ * are left as they are.
+ * @throws UserError when one of them cannot be written, or a new run's are there already.
+ */
+export function createRunFiles({ log, results, model }: RunFiles, { isResumed = false } = {}): void {
+  for (const folder of [log, results, model].map((path) => dirname(path))) {
     orUserError(folder, () => {
       mkdirSync(folder, { recursive: true });
       accessSync(folder, constants.W_OK | constants.X_OK);
     });
   }
-  for (let attempt = 1; ; attempt++) {
-    const stem = `${config.run_name}${timestamp(now)}${attempt === 1 ? '' : `-${attempt}`}`;
-    const files = { log: join(logger, `${stem}.log`), results: join(results, `${stem}.csv`), model: modelFile(config) };
-    if (!orUserError(files.log, () => claim(files.log))) continue;
-    if (orUserError(files.results, () => claim(files.results))) return files;
-    rmSync(files.log);
-  }
+  for (const path of [log, results]) orUserError(path, () => closeSync(openSync(path, isResumed ? 'a' : 'wx')));
 }
 
 /** Local time as `YYYYmmdd_HH-MM-SS`. */
@@ -63,17 +69,6 @@ export function logTime(date: Date): string {
 
 function digits(value: number, length: number): string {
   return String(value).padStart(length, '0');
-}
-
-/** Creates the file unless it exists already; says which. */
-function claim(path: string): boolean {
-  try {
-    closeSync(openSync(path, 'wx'));
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
 }
 
 function orUserError<T>(path: string, action: () => T): T {

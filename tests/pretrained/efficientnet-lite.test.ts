@@ -86,9 +86,9 @@ async function epochsToPerfection(epochs: number, pretrained: string): Promise<n
       return [name, { value: String(value), where: `--${name}` }] as const;
     });
     let perfect = Number.POSITIVE_INFINITY;
-    const { createRunFiles } = await import('#src/reporting/run-files.js');
+    const { createRunFiles, nameRunFiles } = await import('#src/reporting/run-files.js');
     const config = completeConfig(readOptions(trainOptions, [new Map(written)]));
-    createRunFiles(config, new Date());
+    createRunFiles(nameRunFiles(config, new Date()));
     await train(config, (event) => {
       if (event.kind !== 'epoch-end') return;
       const { epoch, validation } = event.result;

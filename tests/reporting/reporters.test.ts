@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { createLogger } from '#src/reporting/logger.js';
 import { createReporters } from '#src/reporting/reporters.js';
 import { createResults } from '#src/reporting/results.js';
+import { nameRunFiles } from '#src/reporting/run-files.js';
 import { closing, epochEnd, epochStart, FakeScreen, metrics, noon, opening, step } from './run.js';
 
 let folder = '';
@@ -66,7 +67,7 @@ test('closing waits for all that was logged', async () => {
 
 test('the results have a row an epoch, at once', () => {
   const path = join(folder, 'run.csv');
-  const results = createResults({ path, onFailure: () => assert.fail() });
+  const results = createResults({ path, hasTimings: true, onFailure: () => assert.fail() });
   const header =
     'epoch,train_loss,val_loss,train_precision@1,train_precision@5,val_precision@1,val_precision@5,lr,seconds,images_per_second\n';
   assert.equal(readFileSync(path, 'utf8'), header);
@@ -77,36 +78,19 @@ test('the results have a row an epoch, at once', () => {
   assert.equal(readFileSync(path, 'utf8'), `${first}2,1.23456,,12.3457,100,,,0.001,12.346,18.81\n`);
 });
 
-test('a log or a table that cannot be written is told, and the run goes on', async () => {
-  const failures: unknown[] = [];
-  const onFailure = (error: unknown) => failures.push(error);
-  const logger = createLogger({ path: join(folder, 'none/run.log'), now: () => noon, onFailure });
-  for (const event of opening) logger.handle(event);
-  await logger.close();
-  assert.equal(failures.length, 1);
-  rmSync(folder, { recursive: true });
-  createResults({ path: join(folder, 'run.csv'), onFailure });
-  assert.equal(failures.length, 2);
-  folder = mkdtempSync(folder);
-});
-
-test('rows that could not be written come with the next one', () => {
-  const path = join(folder, 'later/run.csv');
-  const results = createResults({ path, onFailure: () => {} });
-  results.handle(epochEnd(1, undefined));
-  assert.ok(!existsSync(path));
-  mkdirSync(join(folder, 'later'));
-  results.handle(epochEnd(2, undefined));
-  const rows = readFileSync(path, 'utf8').trimEnd().split('\n');
-  assert.deepEqual(
-    rows.map((row) => row.split(',')[0]),
-    ['epoch', '1', '2'],
-  );
+test('a table without timings has their columns, empty', () => {
+  const path = join(folder, 'run.csv');
+  const results = createResults({ path, hasTimings: false, onFailure: () => assert.fail() });
+  results.handle(epochEnd(1, metrics(2.5)));
+  const rows = readFileSync(path, 'utf8').split('\n');
+  assert.match(rows[0] ?? '', /,lr,seconds,images_per_second$/);
+  assert.equal(rows[1], '1,1.23456,2.5,12.3457,100,12.3457,100,0.001,,');
 });
 
 test('all listen, the files begin with the data, and they know what was told before', async () => {
   const stream = new FakeScreen();
-  const reporters = createReporters({ config: { root_dir: folder, run_name: 'mine' }, stream, now: () => noon });
+  const files = nameRunFiles({ root_dir: folder, run_name: 'mine' }, noon);
+  const reporters = createReporters({ config: { deterministic: false }, files, stream, now: () => noon });
   for (const event of opening.slice(0, 2)) reporters.handle(event);
   assert.ok(!existsSync(join(folder, 'outputs')));
   for (const event of [...opening.slice(2), epochEnd(1, undefined), ...closing]) reporters.handle(event);
@@ -115,7 +99,11 @@ test('all listen, the files begin with the data, and they know what was told bef
   assert.match(log[0] ?? '', /Model running with parameters/);
   assert.match(log.at(-1) ?? '', /LOSS train/);
   assert.equal(log.length, 13);
-  assert.match(readFileSync(join(folder, 'outputs/results/mine20261124_12-00-00.csv'), 'utf8'), /\n1,1\.23456,/);
+  assert.match(
+    readFileSync(join(folder, 'outputs/results/mine20261124_12-00-00.csv'), 'utf8'),
+    /\n1,1\.23456,.*18\.81\n$/,
+  );
+  assert.ok(!existsSync(files.bad));
   assert.equal(stream.lines[0], 'Running on cpu device');
   assert.equal(stream.lines[1], `Logging to ${join(folder, 'outputs/logger/mine20261124_12-00-00.log')}`);
 });
