@@ -1,7 +1,7 @@
 // Turns an image file into the square that a network sees: what torchvision makes of it on Pillow, to the bit. Colour
 // profiles are ignored, as there, and so are orientation tags unless the preprocessing heeds them.
 
-import { loadSquareMaker, type SquareMaker } from '../tensorflow/image-square.js';
+import { type ImageStrip, loadSquareMaker, type SquareMaker } from '../tensorflow/image-square.js';
 import { type JpegDecoder, loadJpegDecoder } from '../tensorflow/jpeg-decoder.js';
 import type { Recipe } from './augment.js';
 import { type OpenedImage, openImage } from './decode-whole.js';
@@ -44,9 +44,28 @@ export async function decodeWithSharp(path: string, preprocessing: Preprocessing
     throw new UnreadableImageError(path, whyUnreadable(error, path), { cause: error });
   };
   const image = await openFile(path, preprocessing).catch(orRefused);
-  await withRoomFor(image.pixels * 3, async () => {
-    await makeSquare(await image.decode().catch(orRefused), { ...preprocessing, ...target });
+  const { width, height } = image.shape;
+  const square = { ...preprocessing, ...target };
+  await withRoomFor(Math.min(width * height, stripPixels) * 3, async () => {
+    if (width * height > maxWholePixels) {
+      await makeSquare.fromStrips(image.shape, strips(image, orRefused), square);
+    } else {
+      await makeSquare.fromWhole(image.shape, await image.read().catch(orRefused), square);
+    }
   });
+}
+
+/** Larger images are decoded in strips, again and again from the start: slower, but in little memory. */
+const maxWholePixels = 48e6;
+const stripPixels = 32e6;
+
+async function* strips(image: OpenedImage, orRefused: (error: unknown) => never): AsyncGenerator<ImageStrip> {
+  const { width, height } = image.shape;
+  const rows = Math.max(1, Math.floor(stripPixels / width));
+  for (let first = 0; first < height; first += rows) {
+    const count = Math.min(rows, height - first);
+    yield { pixels: await image.read({ first, count }).catch(orRefused), first };
+  }
 }
 
 async function openFile(path: string, { exif = false }: Preprocessing): Promise<OpenedImage> {

@@ -18,30 +18,39 @@ export interface SquareTarget {
   offset: number;
 }
 
-/** Red, green, blue bytes, [height, width, 3]. */
-export interface RgbImage {
-  pixels: Uint8Array;
+/** The size of an image as it is stored, in pixels, and how it is to be turned: as EXIF's orientation, 1 to 8. */
+export interface ImageShape {
   width: number;
   height: number;
-  /** How the pixels are to be turned, as EXIF's orientation: 1, not at all, to 8. */
   orientation: number;
 }
 
-/**
- * Turns, resizes, crops and augments an image on libuv's thread pool. Rejects if there is too little memory. Neither the
- * pixels nor the buffer must be changed or transferred meanwhile.
- */
-export type SquareMaker = (image: RgbImage, target: SquareTarget) => Promise<void>;
+/** Turns, resizes, crops and augments images on libuv's thread pool. Each rejects if there is too little memory. */
+export interface SquareMaker {
+  /**
+   * From the whole image: red, green, blue bytes, [height, width, 3]. Neither the pixels nor the buffer must be changed
+   * or transferred meanwhile.
+   */
+  fromWhole(shape: ImageShape, pixels: Uint8Array, target: SquareTarget): Promise<void>;
+  /** The same from strips of whole rows, which together are the image: for images that are too large to be held whole. */
+  fromStrips(shape: ImageShape, strips: AsyncIterable<ImageStrip>, target: SquareTarget): Promise<void>;
+}
+
+/** Some rows of an image, [rows, width, 3]. */
+export interface ImageStrip {
+  pixels: Uint8Array;
+  /** The first row. */
+  first: number;
+}
 
 interface Addon {
-  square(
-    pixels: Uint8Array,
-    width: number,
-    height: number,
-    orientation: number,
-    ...square: SquareArguments
-  ): Promise<boolean>;
+  square(...args: [...SharedArguments, pixels: Uint8Array]): Promise<boolean>;
+  scratchBytes(...args: SharedArguments): number;
+  addStrip(...args: [...SharedArguments, pixels: Uint8Array, scratch: ArrayBuffer, first: number]): Promise<boolean>;
+  finishStrips(...args: [...SharedArguments, scratch: ArrayBuffer]): Promise<boolean>;
 }
+
+type SharedArguments = [width: number, height: number, orientation: number, ...square: SquareArguments];
 
 /** The target as our addons take it. */
 export type SquareArguments = [
@@ -60,9 +69,24 @@ export function loadSquareMaker(): SquareMaker {
   const path = installedAddons()?.imageSquarePath;
   if (path === undefined) throw new Error('internal: images were to be decoded before TensorFlow was set up');
   const addon = createRequire(import.meta.url)(path) as Addon;
-  return async ({ pixels, width, height, orientation }, target) => {
-    if (await addon.square(pixels, width, height, orientation, ...squareArguments(target))) return;
-    throw new Error(`out of memory: an image of ${width} x ${height} pixels`);
+  const shared = ({ width, height, orientation }: ImageShape, target: SquareTarget): SharedArguments => {
+    return [width, height, orientation, ...squareArguments(target)];
+  };
+  const check = (done: boolean, { width, height }: ImageShape) => {
+    if (!done) throw new Error(`out of memory: an image of ${width} x ${height} pixels`);
+  };
+  return {
+    async fromWhole(shape, pixels, target) {
+      check(await addon.square(...shared(shape, target), pixels), shape);
+    },
+    async fromStrips(shape, strips, target) {
+      const args = shared(shape, target);
+      const scratch = new ArrayBuffer(addon.scratchBytes(...args));
+      for await (const { pixels, first } of strips) {
+        check(await addon.addStrip(...args, pixels, scratch, first), shape);
+      }
+      check(await addon.finishStrips(...args, scratch), shape);
+    },
   };
 }
 

@@ -49,8 +49,8 @@ bool GetImageInfo(const void* data, int size, int* width, int* height, int* comp
 
 namespace {
 
-// Pillow's limit: twice Image.MAX_IMAGE_PIXELS.
-constexpr int64_t kMaxPixels = 178956970;
+// Larger images are decoded in strips, by others.
+constexpr int64_t kMaxPixels = 48000000;
 constexpr long kMaxFileBytes = 1L << 30;
 
 // Reads a file that begins as a JPEG does.

@@ -95,6 +95,22 @@ void ResampleAcross(const uint8_t* rows, size_t stride, int count, const std::ve
   }
 }
 
+// Adds to `sums`, [windows.size(), width], what `count` rows of `width` bytes, `stride` bytes apart, give to each window;
+// the first of them is row `first`.
+void AddDown(const uint8_t* rows, size_t stride, int first, int count, size_t width, const std::vector<Window>& windows,
+             int32_t* sums) {
+  for (const Window& window : windows) {
+    const int window_end = window.first + static_cast<int>(window.weights.size());
+    const int end = std::min(first + count, window_end);
+    for (int row = std::max(first, window.first); row < end; row++) {
+      const int32_t weight = window.weights[row - window.first];
+      const uint8_t* from = rows + (row - first) * stride;
+      for (size_t i = 0; i < width; i++) sums[i] += from[i] * weight;
+    }
+    sums += width;
+  }
+}
+
 // Makes `out`, [windows.size(), width] bytes, of rows of `width` bytes that lie `stride` bytes apart.
 void ResampleDown(const uint8_t* rows, size_t stride, size_t width, const std::vector<Window>& windows, uint8_t* out) {
   std::vector<int32_t> sums(width);
@@ -152,6 +168,30 @@ Turn TurnOf(int orientation) {
   return {is(2, 3, 7, 8), is(3, 4, 6, 7), is(5, 6, 7, 8)};
 }
 
+// How a view is made of an image as it is stored: the windows of the turned image are brought to where its pixels are,
+// so that nothing needs turning but the square in the end.
+struct Passes {
+  std::vector<Window> columns;
+  std::vector<Window> rows;
+  bool rows_first;
+  bool transpose;
+};
+
+Passes PassesOf(Size stored, int orientation, const View& view, Filter filter) {
+  const auto& [source, target, left, top, crop, flip] = view;
+  const Turn turn = TurnOf(orientation);
+  Passes passes{Windows(source.width, target.width, left, crop, filter),
+                Windows(source.height, target.height, top, crop, filter), RowsFirst(source, target) != turn.transpose,
+                turn.transpose};
+  if (flip) std::reverse(passes.columns.begin(), passes.columns.end());
+  Shift(&passes.columns, source.left);
+  Shift(&passes.rows, source.top);
+  if (turn.transpose) std::swap(passes.columns, passes.rows);
+  if (turn.left_right) Mirror(&passes.columns, stored.width);
+  if (turn.top_bottom) Mirror(&passes.rows, stored.height);
+  return passes;
+}
+
 }  // namespace
 
 Size TurnedSize(Size stored, int orientation) {
@@ -168,33 +208,70 @@ void Resample(const uint8_t* pixels, Size stored, int orientation, const View& v
     return;
   }
 
-  // The windows of the turned image are brought to where its pixels are stored, so that nothing needs turning but the
-  // square in the end.
-  const Turn turn = TurnOf(orientation);
-  std::vector<Window> columns = Windows(source.width, target.width, left, crop, filter);
-  std::vector<Window> rows = Windows(source.height, target.height, top, crop, filter);
-  if (flip) std::reverse(columns.begin(), columns.end());
-  Shift(&columns, source.left);
-  Shift(&rows, source.top);
-  if (turn.transpose) std::swap(columns, rows);
-  if (turn.left_right) Mirror(&columns, stored.width);
-  if (turn.top_bottom) Mirror(&rows, stored.height);
-
-  if (RowsFirst(source, target) != turn.transpose) {
-    const Span span = SpanOf(columns);
-    Shift(&columns, -span.first);
+  Passes passes = PassesOf(stored, orientation, view, filter);
+  if (passes.rows_first) {
+    const Span span = SpanOf(passes.columns);
+    Shift(&passes.columns, -span.first);
     const size_t width = static_cast<size_t>(span.end - span.first) * kChannels;
     std::vector<uint8_t> between(crop * width);
-    ResampleDown(pixels + span.first * kChannels, stride, width, rows, between.data());
-    ResampleAcross(between.data(), width, crop, columns, out);
+    ResampleDown(pixels + span.first * kChannels, stride, width, passes.rows, between.data());
+    ResampleAcross(between.data(), width, crop, passes.columns, out);
   } else {
-    const Span span = SpanOf(rows);
-    Shift(&rows, -span.first);
+    const Span span = SpanOf(passes.rows);
+    Shift(&passes.rows, -span.first);
     std::vector<uint8_t> between((span.end - span.first) * out_stride);
-    ResampleAcross(pixels + span.first * stride, stride, span.end - span.first, columns, between.data());
-    ResampleDown(between.data(), out_stride, out_stride, rows, out);
+    ResampleAcross(pixels + span.first * stride, stride, span.end - span.first, passes.columns, between.data());
+    ResampleDown(between.data(), out_stride, out_stride, passes.rows, out);
   }
-  if (turn.transpose) Transpose(out, crop);
+  if (passes.transpose) Transpose(out, crop);
+}
+
+size_t ScratchBytes(Size stored, int orientation, const View& view, Filter filter) {
+  const Passes passes = PassesOf(stored, orientation, view, filter);
+  const Span span = SpanOf(passes.rows_first ? passes.columns : passes.rows);
+  const size_t pixels = static_cast<size_t>(view.crop) * (span.end - span.first);
+  return pixels * kChannels * (passes.rows_first ? sizeof(int32_t) : 1);
+}
+
+void ResampleStrip(const uint8_t* strip, int first, int count, Size stored, int orientation, const View& view,
+                   Filter filter, uint8_t* scratch) {
+  const size_t stride = static_cast<size_t>(stored.width) * kChannels;
+  const Passes passes = PassesOf(stored, orientation, view, filter);
+  if (passes.rows_first) {
+    const Span span = SpanOf(passes.columns);
+    const size_t width = static_cast<size_t>(span.end - span.first) * kChannels;
+    AddDown(strip + span.first * kChannels, stride, first, count, width, passes.rows,
+            reinterpret_cast<int32_t*>(scratch));
+  } else {
+    const Span span = SpanOf(passes.rows);
+    const int begin = std::max(first, span.first);
+    const int rows = std::min(first + count, span.end) - begin;
+    if (rows <= 0) return;
+    ResampleAcross(strip + (begin - first) * stride, stride, rows, passes.columns,
+                   scratch + static_cast<size_t>(begin - span.first) * view.crop * kChannels);
+  }
+}
+
+void FinishStrips(const uint8_t* scratch, Size stored, int orientation, const View& view, Filter filter,
+                  uint8_t* out) {
+  const size_t out_stride = static_cast<size_t>(view.crop) * kChannels;
+  Passes passes = PassesOf(stored, orientation, view, filter);
+  if (passes.rows_first) {
+    const Span span = SpanOf(passes.columns);
+    Shift(&passes.columns, -span.first);
+    const size_t width = static_cast<size_t>(span.end - span.first) * kChannels;
+    const int32_t* sums = reinterpret_cast<const int32_t*>(scratch);
+    std::vector<uint8_t> row(width);
+    for (int y = 0; y < view.crop; y++, sums += width) {
+      for (size_t i = 0; i < width; i++) row[i] = Clip(sums[i] + kHalf);
+      ResampleAcross(row.data(), width, 1, passes.columns, out + y * out_stride);
+    }
+  } else {
+    const Span span = SpanOf(passes.rows);
+    Shift(&passes.rows, -span.first);
+    ResampleDown(scratch, out_stride, out_stride, passes.rows, out);
+  }
+  if (passes.transpose) Transpose(out, view.crop);
 }
 
 }  // namespace deep_cnn

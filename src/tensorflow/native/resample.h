@@ -4,6 +4,7 @@
 #ifndef DEEP_CNN_RESAMPLE_H_
 #define DEEP_CNN_RESAMPLE_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace deep_cnn {
@@ -38,6 +39,17 @@ Size TurnedSize(Size stored, int orientation);
 
 // Writes the view of the turned image of `pixels`, [stored.height, stored.width, 3], to `out`, [crop, crop, 3].
 void Resample(const uint8_t* pixels, Size stored, int orientation, const View& view, Filter filter, uint8_t* out);
+
+// The same for an image that comes in strips of whole rows, in any order: each is added to `scratch`, of as many bytes as
+// ScratchBytes says, all zero at first and aligned for 32-bit numbers.
+size_t ScratchBytes(Size stored, int orientation, const View& view, Filter filter);
+
+// `strip` holds the rows from `first` on, [count, stored.width, 3].
+void ResampleStrip(const uint8_t* strip, int first, int count, Size stored, int orientation, const View& view,
+                   Filter filter, uint8_t* scratch);
+
+// Once all rows were added.
+void FinishStrips(const uint8_t* scratch, Size stored, int orientation, const View& view, Filter filter, uint8_t* out);
 
 }  // namespace deep_cnn
 

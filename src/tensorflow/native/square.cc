@@ -61,16 +61,21 @@ Box RandomBox(Size size, const Recipe& recipe) {
   return CentralBox(size);
 }
 
-void MakeSquare(const uint8_t* pixels, Size stored, int orientation, const Plan& plan, uint8_t* out) {
-  const int crop = plan.crop;
+View ViewOf(Size stored, int orientation, const Plan& plan) {
   const Size size = TurnedSize(stored, orientation);
-  if (!plan.random) {
-    Resample(pixels, stored, orientation, CentralView(size, plan.resize, crop), plan.filter, out);
-    return;
+  if (!plan.random) return CentralView(size, plan.resize, plan.crop);
+  return {RandomBox(size, plan.recipe), {plan.crop, plan.crop}, 0, 0, plan.crop, plan.recipe.flip != 0};
+}
+
+void FinishSquare(const Plan& plan, uint8_t* square) {
+  if (plan.random) {
+    Augment(square, plan.crop, static_cast<Operation>(plan.recipe.operation), plan.recipe.magnitude);
   }
-  const View view{RandomBox(size, plan.recipe), {crop, crop}, 0, 0, crop, plan.recipe.flip != 0};
-  Resample(pixels, stored, orientation, view, plan.filter, out);
-  Augment(out, crop, static_cast<Operation>(plan.recipe.operation), plan.recipe.magnitude);
+}
+
+void MakeSquare(const uint8_t* pixels, Size stored, int orientation, const Plan& plan, uint8_t* out) {
+  Resample(pixels, stored, orientation, ViewOf(stored, orientation, plan), plan.filter, out);
+  FinishSquare(plan, out);
 }
 
 }  // namespace deep_cnn

@@ -37,6 +37,12 @@ struct Plan {
 // (torchvision's RandomResizedCrop; Szegedy et al. 2015, https://arxiv.org/abs/1409.4842).
 Box RandomBox(Size size, const Recipe& recipe);
 
+// What the square shows of an image of that size, turned as an EXIF orientation of 1 to 8 says.
+View ViewOf(Size stored, int orientation, const Plan& plan);
+
+// What is left to do when the view has been resampled.
+void FinishSquare(const Plan& plan, uint8_t* square);
+
 // Writes the square of `pixels`, [size.height, size.width, 3], turned as an EXIF orientation of 1 to 8 says, to `out`,
 // [crop, crop, 3].
 void MakeSquare(const uint8_t* pixels, Size size, int orientation, const Plan& plan, uint8_t* out);

@@ -32,6 +32,9 @@ class SquareTask {
   // Keeps a JavaScript object alive until the task is done.
   void Keep(napi_env env, napi_value value);
 
+  const Plan& plan() const { return plan_; }
+  uint8_t* out() const { return out_; }
+
  private:
   friend napi_value Start(napi_env env, std::unique_ptr<SquareTask> task, const char* name);
   static void Execute(napi_env, void* data);
@@ -40,7 +43,7 @@ class SquareTask {
   Plan plan_{};
   uint8_t* out_ = nullptr;
   bool done_ = false;
-  napi_ref kept_[2] = {};
+  napi_ref kept_[3] = {};
   int kept_count_ = 0;
   napi_deferred deferred_ = nullptr;
   napi_async_work work_ = nullptr;
