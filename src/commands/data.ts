@@ -66,10 +66,7 @@ export async function runData(
   const checked = { dataDir, valSplit, findings };
   const judged = report.judge(checked);
   print(values.json ? report.reportJson(checked, judged) : report.formatReport(checked, judged));
-  if (csvPath !== undefined) {
-    const { writeTextAtomically } = await import('../atomic-file.js');
-    writeTextAtomically(csvPath, report.reportCsv(checked));
-  }
+  if (csvPath !== undefined) await writeTable(csvPath, report.reportCsv(checked));
   return judged.some(({ isProblem }) => isProblem) ? exitCode.userError : exitCode.ok;
 }
 
@@ -97,7 +94,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** The absolute path of a file to be written: told now, not after hours. */
+/** The absolute path of a file to be written: that it can't be is told now, not after hours. */
 function writablePath(given: string): string {
   const path = resolve(given);
   try {
@@ -105,16 +102,24 @@ function writablePath(given: string): string {
     if (found?.isDirectory()) throw new Error('it is a folder');
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new UserError(
-      'Bad value for csv',
-      {
-        expected: 'a file that can be written',
-        found: `${quoted(path)}: ${error instanceof Error ? error.message : error}`,
-      },
-      { cause: error },
-    );
+    throw unwritable(path, error);
   }
   return path;
+}
+
+async function writeTable(path: string, table: string): Promise<void> {
+  const { writeTextAtomically } = await import('../atomic-file.js');
+  try {
+    writeTextAtomically(path, table);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): UserError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const parts = { expected: 'a file that can be written', found: `${quoted(path)}: ${reason}` };
+  return new UserError('Bad value for csv', parts, { cause: error });
 }
 
 /** Set-up brings the decoders along with TensorFlow. */

@@ -205,6 +205,20 @@ test('mistakes are told before anything is read or written', async (t) => {
   assert.ok(!existsSync(join(folder, 'none')));
 });
 
+test('a table that cannot be written in the end is a mistake too, after the report', async (t) => {
+  const folder = await dataSet(t, ten);
+  const printed: string[] = [];
+  // Long enough for the temporary name to be too long.
+  const values = readOptions(dataOptions, [
+    new Map([['csv', { value: join(folder, 'x'.repeat(250)), where: '--csv' }]]),
+  ]);
+  await assert.rejects(
+    runData(['check', folder], values, (text) => printed.push(text)),
+    { name: 'UserError', message: /^Bad value for csv: expected a file that can be written, found '.*ENAMETOOLONG/ },
+  );
+  assert.match(printed.join(), /No problems found/);
+});
+
 test('on the command line the report is on stdout, and the exit code says whether there is a problem', async (t) => {
   const folder = await dataSet(t, { ...ten, 'val/a/0': 1, 'val/b/0': 11 });
   const cli = join(process.cwd(), 'dist/cli.js');
