@@ -8,6 +8,7 @@ import { readJpegHeader } from './jpeg-header.js';
 import { orientationOf, tiffOrientation } from './orientation.js';
 import { type ReadPixels, readCmyk, readGrey16, readPremultiplied, readRgb, readSignedGrey16 } from './rgb-pixels.js';
 import { looksLikeTiff, readTiffImage, type TiffImage } from './tiff-image.js';
+import { Refusal } from './unreadable-image.js';
 
 // One thread an image: many images are decoded at once. Nothing is decoded twice, so nothing is worth caching.
 sharp.concurrency(1);
@@ -34,14 +35,14 @@ export interface OpenedImage {
 export async function openImage(file: Buffer, turn: boolean): Promise<OpenedImage> {
   const image = await open(file, turn);
   const { width, height } = image.shape;
-  if (width * height > maxPixels) throw new Error('an image of more than 178 million pixels');
+  if (width * height > maxPixels) throw new Refusal('an image of more than 178 million pixels');
   return image;
 }
 
 async function open(file: Buffer, turn: boolean): Promise<OpenedImage> {
   const jpeg = readJpegHeader(file);
   if (jpeg !== undefined && jpeg.precision !== 8) {
-    throw new Error(`a JPEG of ${jpeg.precision} bits, of which only those of 8 are read`);
+    throw new Refusal(`a JPEG of ${jpeg.precision} bits, of which only those of 8 are read`);
   }
   // A height of 0 follows behind the pixels: libvips knows.
   if (jpeg !== undefined && jpeg.height > 0 && !turn) {
@@ -61,14 +62,14 @@ async function open(file: Buffer, turn: boolean): Promise<OpenedImage> {
     case 'gif':
       return openedGif(readGifImage(file), shape);
     default:
-      throw new Error('unsupported image format');
+      throw new Refusal('something that is no image of a known format');
   }
 }
 
 async function openAvif(file: Buffer, turn: boolean): Promise<OpenedImage> {
   const { file: plain, orientation } = readAvifImage(file);
   const { format, width, height } = await sharp(plain, input).metadata();
-  if (format !== 'heif') throw new Error('unsupported image format');
+  if (format !== 'heif') throw new Refusal('something that is no image of a known format');
   return opened(plain, { width, height, orientation: turn ? orientation : 1 }, readRgb);
 }
 
@@ -104,7 +105,7 @@ function openedGif({ file, frame, background }: GifImage, shape: ImageShape): Op
   const { width, height } = shape;
   const right = frame.left + frame.width;
   const bottom = frame.top + frame.height;
-  if (right > width || bottom > height) throw new Error('a GIF whose first frame reaches beyond its edges');
+  if (right > width || bottom > height) throw new Refusal('a GIF whose first frame reaches beyond its edges');
   const read: OpenedImage['read'] = async (rows) => {
     const pixels = await readRgb(someRows(sharp(file, input), width, rows));
     if (frame.width === width && frame.height === height) return pixels;

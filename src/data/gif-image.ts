@@ -1,6 +1,8 @@
 // What Pillow makes of a GIF's first frame and libvips does not: transparent pixels keep the colour that stands in their
 // place in the palette, and so does what the frame leaves uncovered (https://www.w3.org/Graphics/GIF/spec-gif89a.txt).
 
+import { Refusal } from './unreadable-image.js';
+
 /** A GIF file that can be handed to libvips. */
 export interface GifImage {
   /** The file with nothing transparent in its first frame. */
@@ -22,7 +24,7 @@ export function readGifImage(file: Buffer): GifImage {
   try {
     return read(file);
   } catch (error) {
-    throw error instanceof RangeError ? new Error('a truncated or damaged file') : error;
+    throw error instanceof RangeError ? new Refusal('a truncated or damaged file') : error;
   }
 }
 
@@ -41,9 +43,9 @@ function read(file: Buffer): GifImage {
     while (file.readUInt8(at) > 0) at += file.readUInt8(at) + 1;
     at++;
   }
-  if (file.readUInt8(at) !== imageDescriptor) throw new Error('a truncated or damaged file');
+  if (file.readUInt8(at) !== imageDescriptor) throw new Refusal('a truncated or damaged file');
   if (file.readUInt8(at + 9) & hasPalette) palette = at + 10;
-  if (palette === undefined) throw new Error('a GIF without a palette');
+  if (palette === undefined) throw new Refusal('a GIF without a palette');
   const entry = palette + (transparent?.index ?? 0) * 3;
   const background = [file.readUInt8(entry), file.readUInt8(entry + 1), file.readUInt8(entry + 2)] as const;
   const frame = {

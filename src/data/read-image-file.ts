@@ -1,5 +1,6 @@
 import { close, constants, fstat, open, readFile } from 'node:fs';
 import { promisify } from 'node:util';
+import { Refusal } from './unreadable-image.js';
 
 // The callback forms take half the time of node:fs/promises.
 const fileSystem = {
@@ -17,9 +18,9 @@ export async function readImageFile(path: string): Promise<Buffer> {
   const descriptor = await fileSystem.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const status = await fileSystem.status(descriptor);
-    if (status.isDirectory()) throw new Error('a folder');
-    if (!status.isFile()) throw new Error('no file but a pipe, a socket or a device');
-    if (status.size > maxFileBytes) throw new Error('a file of more than 1 GiB');
+    if (status.isDirectory()) throw new Refusal('a folder');
+    if (!status.isFile()) throw new Refusal('no file but a pipe, a socket or a device');
+    if (status.size > maxFileBytes) throw new Refusal('a file of more than 1 GiB');
     return await fileSystem.read(descriptor);
   } finally {
     await fileSystem.close(descriptor);

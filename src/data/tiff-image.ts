@@ -2,6 +2,7 @@
 // something else.
 
 import { readTiffDirectory, type TiffDirectory } from './tiff-directory.js';
+import { Refusal } from './unreadable-image.js';
 
 const tags = { bits: 258, compression: 259, photometric: 262, samples: 277, extra: 338, format: 339 } as const;
 
@@ -37,7 +38,7 @@ export function looksLikeTiff(file: Buffer): boolean {
 /** Looks at a TIFF file's first image. Throws an Error that says which kind of pixels can't be read. */
 export function readTiffImage(file: Buffer): TiffImage {
   const directory = readTiffDirectory(file);
-  if (directory === undefined) throw new Error('a truncated or damaged file');
+  if (directory === undefined) throw new Refusal('a truncated or damaged file');
   const value = (tag: number, otherwise: number) => directory.entries.get(tag)?.values[0] ?? otherwise;
   const samples = value(tags.samples, 1);
   const photometric = value(tags.photometric, 0);
@@ -54,7 +55,7 @@ export function readTiffImage(file: Buffer): TiffImage {
   };
   const even = bits.every((count) => count === pixels.bits);
   if (!even || !isRead(pixels))
-    throw new Error(`a TIFF image whose pixels are of a kind that is not read (${named(pixels)})`);
+    throw new Refusal(`a TIFF image whose pixels are of a kind that is not read (${named(pixels)})`);
   const grey16 = photometric <= 1 && samples === 1 && pixels.bits === 16;
   const signed = format === 2 && pixels.bits < 32;
   const changes = new Map<number, number>();

@@ -14,13 +14,20 @@ export class UnreadableImageError extends UserError {
   }
 }
 
+/** Thrown where the reason is known: its message is that of an UnreadableImageError. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+}
+
 /** What a failure of the file system or of libvips to read `path` means, in plain words. */
 export function whyUnreadable(error: unknown, path: string): string {
   const message = error instanceof Error ? error.message : String(error);
-  if (/ENOENT/.test(message) && path.includes('\ufffd'))
+  if (error instanceof Refusal) return message;
+  if (/^ENOENT/.test(message) && path.includes('\ufffd'))
     return 'a name that is not UTF-8, by which it cannot be opened';
   const known = explanations.find(([pattern]) => pattern.test(message));
-  return known?.[1] ?? (message.split('\n', 1)[0] ?? message).replace(/\.$/, '');
+  if (known !== undefined) return known[1];
+  return `${damaged} (${shownPath((message.split('\n', 1)[0] ?? message).replace(/\.$/, ''))})`;
 }
 
 const damaged = 'a truncated or damaged file';
@@ -42,7 +49,7 @@ const explanations: readonly (readonly [RegExp, string])[] = [
     'an image in a compression that is not read, such as HEIC',
   ],
   [
-    /premature end|unexpected end|read error|unable to parse|truncated|corrupt|invalid|no image|out of (range|bounds)/i,
+    /premature end|unexpected end|read error|unable to parse|truncated|corrupt|invalid|no image|out of (range|bounds)|unknown error|unable to read/i,
     damaged,
   ],
 ];

@@ -2,8 +2,9 @@
 // to sharp. The hashes are of Pillow's pixels, the first 16 digits of their SHA-256.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -77,6 +78,30 @@ test('it leaves to others what is not for it', async (t) => {
     const buffer = new ArrayBuffer(224 * 224 * 3);
     assert.equal(await requireDecoder()(path, false, { ...target, buffer }), false, path);
   }
+});
+
+test('damaged files leave nothing on stderr, and the program its own lines', (t) => {
+  const folder = temporaryFolder(t);
+  const file = readFileSync(fixture('wide.jpg'));
+  const paths = [5000, 9000, 13000, 17000].map((at) => {
+    const damaged = Buffer.from(file);
+    damaged.set([0xff, 0xc4, 0xff, 0x12], at);
+    const path = join(folder, `${at}.jpg`);
+    writeFileSync(path, damaged);
+    return path;
+  });
+  const program = `
+    import { decodeImage } from '#src/data/decode.js';
+    import { preprocessings } from '#src/data/preprocessing.js';
+    for (const path of ${JSON.stringify(paths)}) await decodeImage(path, preprocessings.resnet).catch(() => {});
+    console.error('its own');
+    process.abort();`;
+  const cwd = fileURLToPath(new URL('../../..', import.meta.url));
+  const command = ['-c', 'ulimit -c 0; exec "$0" --input-type=module -e "$1"', process.execPath, program];
+  const { stderr } = spawnSync('sh', command, { cwd, encoding: 'utf8' });
+  assert.equal(stderr.split('\n')[0], 'its own');
+  // What Node says when it dies comes by way of C's stderr.
+  assert.match(stderr, /Abort|Native stack trace|node::/);
 });
 
 test('a square that does not fit is a mistake of ours', () => {

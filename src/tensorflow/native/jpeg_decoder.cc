@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <cstdio>
@@ -96,6 +97,31 @@ class Room {
   const int64_t bytes_;
 };
 
+// libjpeg writes a line to stderr about each damaged file, without its name, and TensorFlow does not let it be told not
+// to. So what this thread writes while it decodes is dropped.
+thread_local bool decoding = false;
+
+ssize_t WriteUnlessDecoding(void*, const char* text, size_t size) {
+  return decoding ? static_cast<ssize_t>(size) : write(STDERR_FILENO, text, size);
+}
+
+void FilterStderr() {
+#ifdef __GLIBC__
+  cookie_io_functions_t functions{};
+  functions.write = WriteUnlessDecoding;
+  FILE* const filtered = fopencookie(nullptr, "w", functions);
+  if (filtered == nullptr) return;
+  setvbuf(filtered, nullptr, _IONBF, 0);
+  stderr = filtered;
+#endif
+}
+
+class Quietly {
+ public:
+  Quietly() { decoding = true; }
+  ~Quietly() { decoding = false; }
+};
+
 class DecodeTask : public deep_cnn::SquareTask {
  public:
   std::string path;
@@ -107,8 +133,8 @@ class DecodeTask : public deep_cnn::SquareTask {
     if (!ReadJpeg(path, &file)) return false;
     const int file_size = static_cast<int>(file.size());
     const deep_cnn::JpegHeader header = deep_cnn::ReadJpegHeader(file.data(), file.size());
-    // TensorFlow would write a line to stderr about other precisions.
     if (header.precision != 8 || (turn && header.orientation == 0)) return false;
+    const Quietly quietly;
     int width = 0, height = 0, components = 0;
     if (!tensorflow::jpeg::GetImageInfo(file.data(), file_size, &width, &height, &components)) return false;
     if (width < 1 || height < 1 || static_cast<int64_t>(width) * height > kMaxPixels) return false;
@@ -156,6 +182,8 @@ void StayLoaded() {
 
 NAPI_MODULE_INIT() {
   StayLoaded();
+  static std::once_flag filtered;
+  std::call_once(filtered, FilterStderr);
   napi_value decode;
   napi_create_function(env, "decode", NAPI_AUTO_LENGTH, DecodeJpeg, nullptr, &decode);
   napi_set_named_property(env, exports, "decode", decode);
