@@ -31,7 +31,7 @@ function parametersOf(name: string) {
   assert.ok(model);
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Map(), updates: [] });
+  const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
   model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 1000);
   return parameters.all.map(({ spec }) => spec);
 }
