@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runSchedulerProgram } from '#src/cluster/scheduler-program.js';
 import { makeFakeScheduler } from './fake-scheduler.js';
 
@@ -12,6 +16,17 @@ test('a program that hangs is given up, even if others hold its pipes', async ()
   const answer = await runSchedulerProgram('squeue', [], { env, limitMs: 200 });
   assert.deepEqual(answer, { failure: 'squeue did not answer within 0.2 s' });
   assert.ok(performance.now() - started < 10_000);
+});
+
+test('a program that was given up is killed', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'deep-cnn-pid-')), 'pid');
+  after(() => rmSync(dirname(path), { recursive: true }));
+  scheduler.write('squeue', `echo $$ > ${path}; exec /bin/sleep 30`);
+  await runSchedulerProgram('squeue', [], { env, limitMs: 1000 });
+  const pid = readFileSync(path, 'utf8').trim();
+  const isRunning = () => existsSync(`/proc/${pid}`);
+  for (let tries = 0; tries < 100 && isRunning(); tries++) await sleep(20);
+  assert.ok(!isRunning());
 });
 
 test('an answer that came while a step blocked the thread counts, though the limit has passed', async () => {
