@@ -64,6 +64,6 @@ delete_folder() { # PARENT NAME
   (
     cd -P -- "$1" || exit
     [[ $PWD == "$1" ]] || fail "$1 has become a link meanwhile."
-    if [[ -L ./$2 ]]; then rm -f -- "./$2"; else rm -rf --one-file-system -- "./$2"; fi
+    rm -rf --one-file-system -- "./$2"
   )
 }
