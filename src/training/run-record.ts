@@ -17,6 +17,7 @@ import type { DataFingerprint } from './checkpoint/fingerprint.js';
 import { CheckpointFolder, checkpointFolder, linkOver } from './checkpoint/folder.js';
 import { slotPrefix } from './checkpoint/restore.js';
 import type { RunState } from './checkpoint/state.js';
+import { finite } from './finite.js';
 import { MeanMetrics } from './metrics.js';
 import { type ModelFacts, saveModel } from './model-file.js';
 import type { StepCounters, Steps } from './steps.js';
@@ -192,7 +193,7 @@ export class RunRecord {
     const { config, steps } = this.#parts;
     const path = modelFile(config);
     this.#isModelSaved = await this.#tryToWrite('model', async () => {
-      await saveModel(path, steps.readWeights(), this.#facts);
+      await saveModel(path, finite(steps.readWeights(), 'weights'), this.#facts);
       if (this.#isBestNow) await linkOver(path, bestModelFile(config));
     });
     return this.#isModelSaved;
@@ -262,9 +263,15 @@ export class RunRecord {
     const { steps } = this.#parts;
     const slots = steps.slotKinds.map((kind) => ({
       tensors: steps.slotSpecs(steps.counters, kind).map((spec) => ({ ...spec, name: slotPrefix + spec.name })),
-      read: () => new Map([...steps.readSlots(kind)].map(([name, tensor]) => [slotPrefix + name, tensor])),
+      read: () =>
+        new Map(
+          [...finite(steps.readSlots(kind), 'slots of the optimizer')].map(([name, tensor]) => [
+            slotPrefix + name,
+            tensor,
+          ]),
+        ),
     }));
-    return [{ tensors: steps.parameters, read: () => steps.readWeights() }, ...slots];
+    return [{ tensors: steps.parameters, read: () => finite(steps.readWeights(), 'weights') }, ...slots];
   }
 }
 

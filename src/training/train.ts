@@ -15,7 +15,7 @@ import type { Metrics, Report } from '../reporting/events.js';
 import { bestModelFile, modelFile, nameRunFiles, type RunFiles } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import type { FoundWeights } from '../weights/sources.js';
-import { createBadImages } from './bad-images.js';
+import { createBadImages, stillUnreadable } from './bad-images.js';
 import { bestEpoch } from './best.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
 import { fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
@@ -68,7 +68,8 @@ export async function train(
   const { deterministic } = config;
   const before = from?.checkpoint;
   if (before) requireSameData(before.data, data);
-  const runtime = await openRuntime(config.device, { deterministic, ...(before && { threads: before.threads }) });
+  const threads = deterministic ? before?.threads : undefined;
+  const runtime = await openRuntime(config.device, { deterministic, ...(threads && { threads }) });
   report({ kind: 'device', device: runtime.device });
   if (before) {
     const { path, state } = before;
@@ -84,13 +85,17 @@ export async function train(
   const badImages = createBadImages({
     policy: config.bad_images,
     total: data.train + data.validation + data.test,
-    known: before?.state.badImages ?? [],
+    // Those that were mended in the meantime count no more.
+    known: await stillUnreadable(before?.state.badImages ?? [], { preprocessing, workers: config.workers }),
     report,
   });
   const { classes } = dataset;
-  const { threads, tensorflowVersion } = runtime;
-  const parts = { config, steps, badImages, classes, preprocessing, data, files, threads, tensorflowVersion };
-  const record = await RunRecord.open({ ...parts, report, holdsName }, from);
+  const about = { classes, preprocessing, data, files, threads: runtime.threads };
+  const { tensorflowVersion } = runtime;
+  const record = await RunRecord.open(
+    { config, steps, badImages, ...about, tensorflowVersion, report, holdsName },
+    from,
+  );
   stopping.noteStateBytes(stateBytes(steps));
   const lossCheck = new LossCheck(config.nan, report);
   const passPlan: PassPlan = {
