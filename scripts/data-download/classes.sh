@@ -9,7 +9,6 @@ read_classes() {
   classes=()
   while IFS= read -r line || [[ -n $line ]]; do
     line=${line#$'\xef\xbb\xbf'}
-    line=${line//$'\r'/}
     if [[ $line =~ ^[[:space:]]*# ]]; then continue; fi
     line=${line%%[[:space:]]#*}
     line=${line#"${line%%[![:space:]]*}"}

@@ -497,6 +497,38 @@ for (const mode of [[], ['--stream']]) {
   });
 }
 
+test('says now and then how far it is, in lines of their own', async (t) => {
+  const place = await makePlace(t);
+  place.server.faults.push({ stallAfter: 8192 });
+  const child = place.start([], { PROGRESS_SECONDS: '1' });
+  let output = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  await waitFor(() => output.includes('downloaded'));
+  child.kill('SIGTERM');
+  await finish(child);
+  assert.match(output, /^downloaded 8\.2 kB of [\d.]+ kB \(\d+ %\).*\n/);
+  assert.ok(!output.includes('\r'));
+});
+
+test('asks in a terminal before it deletes', { skip: has('script') ? false : 'no `script` here' }, async (t) => {
+  const place = await makePlace(t);
+  for (const name of ['street', 'yard']) mkdirSync(join(place.tree, 'train', name), { recursive: true });
+  const ask = (answer: string) =>
+    spawnSync('script', ['-qec', `bash "${place.project}/data_download.sh" --prune`, '/dev/null'], {
+      input: `${answer}\n`,
+      encoding: 'utf8',
+    });
+  const no = ask('');
+  assert.equal(no.status, 2, no.stdout);
+  assert.match(no.stdout, /Delete them\? \[y\/N\][\s\S]*nothing was deleted/);
+  assert.deepEqual(readdirSync(join(place.tree, 'train')), ['street', 'yard']);
+  const yes = ask('y');
+  assert.equal(yes.status, 0, yes.stdout);
+  assert.deepEqual(readdirSync(join(place.tree, 'train')), ['street']);
+});
+
 for (const lock of ['flock', 'mkdir']) {
   test(`two at once: the second waits or leaves (${lock})`, async (t) => {
     const place = await makePlace(t);
