@@ -17,6 +17,9 @@ sharp.cache(false);
 /** Pillow's: twice Image.MAX_IMAGE_PIXELS. */
 const maxPixels = 178_956_970;
 
+/** A JPEG's can't be larger. Resized, the long side stays within 31 bits. */
+const maxAspect = 65_535;
+
 const input: SharpOptions = {
   // Fails on truncated files and bad checksums, forgives what Pillow forgives.
   failOn: 'error',
@@ -36,6 +39,9 @@ export async function openImage(file: Buffer, turn: boolean): Promise<OpenedImag
   const image = await open(file, turn);
   const { width, height } = image.shape;
   if (width * height > maxPixels) throw new Refusal('an image of more than 178 million pixels');
+  if (Math.max(width, height) > maxAspect * Math.min(width, height)) {
+    throw new Refusal(`an image of ${width} x ${height} pixels, too narrow to be resized`);
+  }
   return image;
 }
 

@@ -62,11 +62,17 @@ function withPrecision(bits: number): Buffer {
   return file;
 }
 
+function strip(width: number, height: number, format: 'png' | 'tiff' = 'png'): Promise<Buffer> {
+  return sharp({ create: { width, height, channels: 3, background: '#123' } })
+    .toFormat(format)
+    .toBuffer();
+}
+
 const tooLarge = /^an image of more than 178 million pixels$/;
 const damaged = /^a truncated or damaged file$/;
 const nothingKnown = /^something that is no image of a known format$/;
 
-const contents: readonly [name: string, content: () => Buffer | string, reason: RegExp][] = [
+const contents: readonly [name: string, content: () => Buffer | string | Promise<Buffer>, reason: RegExp][] = [
   ['zero-byte.jpg', () => '', /^an empty file$/],
   ['zero-byte.png', () => '', /^an empty file$/],
   ['truncated.jpg', () => bytesOf('wide.jpg').subarray(0, 9000), damaged],
@@ -87,6 +93,8 @@ const contents: readonly [name: string, content: () => Buffer | string, reason: 
   ],
   ['lab.tif', () => bytesOf('lab.tif'), /^a TIFF image .* not read \(LAB, 3 unsigned samples of 8 bits\)$/],
   ['cmyk16.tif', () => bytesOf('cmyk16.tif'), /^a TIFF image .* not read \(CMYK, 4 unsigned samples of 16 bits\)$/],
+  ['thread.png', () => strip(1, 70_000), /^an image of 1 x 70000 pixels, too narrow to be resized$/],
+  ['thread-across.png', () => strip(70_000, 1), /^an image of 70000 x 1 pixels, too narrow to be resized$/],
   ['bomb.jpg', () => enlarged('wide.jpg', afterFrameMarker, 2, 20_000), tooLarge],
   ['bomb.png', () => withCorrectChecksum(enlarged('tall.png', () => 16, 4, 20_000)), tooLarge],
 ];
@@ -94,7 +102,7 @@ const contents: readonly [name: string, content: () => Buffer | string, reason: 
 for (const [name, content, reason] of contents) {
   test(`${name} is refused with the reason`, async (t) => {
     const path = join(temporaryFolder(t), name);
-    writeFileSync(path, content());
+    writeFileSync(path, await content());
     await assertRefused(path, reason);
   });
 }
