@@ -51,23 +51,40 @@ export async function runTraining(
   let found: FoundCheckpoint | undefined;
   // A signal in set-up ends a run that was resumed without loss: it can be resumed once more.
   const signals = catchSignals({ exitCodeInSetUp: () => (found ? exitCode.resumable : undefined) });
-  const names = await trainParts.modelNames();
-  if (resume === undefined) plan(values, names);
+  try {
+    const names = await trainParts.modelNames();
+    if (resume === undefined) plan(values, names);
+    return await holdingName(values, async (place, holdsName) => {
+      found = resume === undefined ? undefined : await findCheckpoint({ ...place, resume });
+      const { config, changed } = plan(values, names, found && { given, saved: found.checkpoint.options });
+      const deadline = await watchDeadline({ timeLimitSeconds: config.time_limit });
+      const stopping = createStopping({ signal: signals.first, deadline: deadline.current });
+      const setting = { from: found, stopping, files: filesFor(config, found), holdsName };
+      const warnings = [...changed.map(changeText), ...(deadline.warning ? [deadline.warning] : [])];
+      try {
+        return await trainAndTell(config, { ...trainParts, setting, warnings, onTraining: signals.hold });
+      } finally {
+        deadline.close();
+      }
+    });
+  } finally {
+    signals.release();
+  }
+}
 
-  const place = { root_dir: findRootDir(values.root_dir), run_name: values.run_name };
+type Place = { root_dir: string; run_name: string };
+
+/** Does `work` under the run's name, which no other run has meanwhile. */
+async function holdingName<T>(
+  { root_dir, run_name, resume }: TrainConfig,
+  work: (place: Place, holdsName: () => boolean) => Promise<T>,
+): Promise<T> {
+  const place = { root_dir: findRootDir(root_dir), run_name };
   const lock = await lockRun(place, { patient: resume !== undefined, onWait: (line) => console.log(line) });
   process.once('exit', lock.release);
-  const deadline = await watchDeadline({ timeLimitSeconds: values.time_limit });
   try {
-    found = resume === undefined ? undefined : await findCheckpoint({ ...place, resume });
-    const { config, changed } = plan(values, names, found && { given, saved: found.checkpoint.options });
-    const stopping = createStopping({ signal: signals.first, deadline: deadline.current });
-    const setting = { from: found, stopping, files: filesFor(config, found), holdsName: lock.isHeld };
-    const warnings = [...changed.map(changeText), ...(deadline.warning ? [deadline.warning] : [])];
-    return await trainAndTell(config, { ...trainParts, setting, warnings, onTraining: signals.hold });
+    return await work(place, lock.isHeld);
   } finally {
-    deadline.close();
-    signals.release();
     lock.release();
     process.removeListener('exit', lock.release);
   }

@@ -11,6 +11,8 @@ export interface PassPlan {
   report: Report;
   /** Hears of each batch before its step. */
   onBatch?: (batch: Batch) => void;
+  /** Called once a second while a batch is waited for, as from a file system that hangs; what it throws ends the pass. */
+  whileWaiting?: () => void;
   /** Called after each step; what it throws ends the pass. `batches` are those that are done. */
   afterStep?: (done: { batches: number; elapsedMs: number }) => Promise<void> | void;
 }
@@ -60,7 +62,7 @@ interface PassParts {
 async function pass(loader: Loader, plan: PassPlan, { metrics, run, accepts, tell }: PassParts): Promise<Metrics> {
   const { batches } = loader;
   let lastEnd = performance.now();
-  for await (const batch of loader) {
+  for await (const batch of watched(loader, plan.whileWaiting)) {
     plan.onBatch?.(batch);
     const { size: images, waitMs } = batch;
     // A batch of which no image could be read is left out, but counted.
@@ -76,4 +78,36 @@ async function pass(loader: Loader, plan: PassPlan, { metrics, run, accepts, tel
     await plan.afterStep?.({ batches: done, elapsedMs });
   }
   return metrics.result;
+}
+
+const watchMs = 1000;
+
+/** The same batches. What `watch` throws ends the wait at once: nothing is waited for any more. */
+async function* watched(loader: Loader, watch: (() => void) | undefined): AsyncGenerator<Batch, void, void> {
+  if (!watch) return yield* loader;
+  const batches = loader[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const { value, done } = await watchedWhile(batches.next(), watch);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Not awaited: it comes after the batch that may never come.
+    batches.return?.()?.catch(() => undefined);
+  }
+}
+
+function watchedWhile<T>(awaited: Promise<T>, watch: () => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setInterval(() => {
+      try {
+        watch();
+      } catch (error) {
+        clearInterval(timer);
+        reject(error);
+      }
+    }, watchMs);
+    awaited.then(resolve, reject).finally(() => clearInterval(timer));
+  });
 }

@@ -101,6 +101,7 @@ export async function train(
   const passPlan: PassPlan = {
     report,
     onBatch: ({ bad }) => badImages.note(bad),
+    whileWaiting: stopIfAsked,
     afterStep: ({ elapsedMs }) => noteStep(elapsedMs),
   };
   record.startClock();

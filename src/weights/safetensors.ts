@@ -4,30 +4,17 @@
 import { writeAll, writeAtomically } from '../atomic-file.js';
 import { toFloat32 } from './element-types.js';
 import { FileBytes } from './file-bytes.js';
-import { parseHeader, prefixBytes, readHeaderText } from './safetensors-header.js';
-import { isBatchCounter, type StateDict, type StoredTensor, type WeightsFile } from './state-dict.js';
+import { encodeHeader, parseHeader, prefixBytes, readHeaderText } from './safetensors-header.js';
+import { isOfCheckpoint } from './sealed-file.js';
+import { isBatchCounter, type StoredTensor, type WeightsFile } from './state-dict.js';
 
 /** Writes weights in their order. The file appears under its name only when all of it is on the disk. */
 export async function writeSafetensors(path: string, { weights, metadata }: WeightsFile): Promise<void> {
   await writeAtomically(path, async (file) => {
-    await writeAll(file, encodeHeader(weights, metadata));
+    const tensors = Array.from(weights, ([name, { shape }]) => ({ name, type: 'F32' as const, shape }));
+    await writeAll(file, encodeHeader(tensors, metadata));
     for (const { data } of weights.values()) await writeAll(file, littleEndianBytes(data));
   });
-}
-
-function encodeHeader(weights: StateDict, metadata: Readonly<Record<string, string>>): Buffer {
-  let offset = 0;
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  for (const [name, { shape, data }] of weights) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  // Spaces at the end keep the tensors aligned.
-  const padded = Buffer.alloc(prefixBytes + Math.ceil(json.length / 8) * 8, ' ');
-  padded.writeBigUInt64LE(BigInt(padded.length - prefixBytes));
-  json.copy(padded, prefixBytes);
-  return padded;
 }
 
 function littleEndianBytes(data: Float32Array): Uint8Array {
@@ -35,7 +22,8 @@ function littleEndianBytes(data: Float32Array): Uint8Array {
 }
 
 /**
- * Reads all weights of a file, as float32 whatever their type (64-bit batch counters are passed over). Throws a
+ * Reads all weights of a file, as float32 whatever their type; 64-bit batch counters, and what checkpoints hold besides,
+ * are passed over. Throws a
  * `UserError` where the file can't be opened, is no safetensors file, is cut short, or its header does not account for
  * every byte exactly once.
  */
@@ -50,7 +38,7 @@ export async function readSafetensorsFrom(file: FileBytes): Promise<WeightsFile>
   const { entries, metadata } = parseHeader(file.path, text.toString('utf8'), file.size - dataStart);
   const weights = new Map<string, StoredTensor>();
   for (const { name, type, shape, begin, end } of entries) {
-    if (isBatchCounter(name)) continue;
+    if (isBatchCounter(name) || isOfCheckpoint(name)) continue;
     weights.set(name, { shape, data: toFloat32(await file.read(dataStart + begin, end - begin), type) });
   }
   return { weights, metadata };

@@ -12,6 +12,12 @@ import type { ExpectedTensor, StateDict, StoredTensor } from './state-dict.js';
 
 const sealName = 'sha256';
 const sealBytes = 32;
+/** Before the names of the optimizer's slots in a checkpoint. */
+export const slotPrefix = 'optimizer/';
+
+/** Whether a tensor belongs to a checkpoint alone, and not to the network. */
+export const isOfCheckpoint = (name: string) => name === sealName || name.startsWith(slotPrefix);
+
 /** Small enough for the cache of a processor, large enough to read in few calls. */
 const chunkBytes = 4 * 2 ** 20;
 

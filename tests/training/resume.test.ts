@@ -223,6 +223,15 @@ describe('a run that is stopped and resumed', () => {
     assert.match(saved[1] ?? '', new RegExp(`^best model, of epoch ${found?.checkpoint.state.epoch}`));
   });
 
+  it('gives a new run its weights', async () => {
+    const config = smallConfig(root, { run_name: 'first', model: 'squeezenet1_1' });
+    await run(config, { stopping: stopAfter(2) });
+    const weights = join(root, 'outputs/checkpoints/first/last.safetensors');
+    const { events } = await run({ ...config, run_name: 'second', weights, epochs: 1 });
+    assert.equal(only(events, 'weights')[0]?.source, weights);
+    assert.equal(only(events, 'weights')[0]?.newLayer, undefined);
+  });
+
   it('stops early without improvement, and stays stopped', async () => {
     const config = smallConfig(root, {
       run_name: 'patient',

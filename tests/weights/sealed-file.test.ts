@@ -45,8 +45,9 @@ describe('a sealed file', () => {
     }
   });
 
-  it('is a safetensors file like any other', async (t) => {
+  it("is a safetensors file like any other, in which only the network's tensors count", async (t) => {
     const { weights: read } = await readSafetensors(await written(t));
+    assert.deepEqual([...read.keys()], ['conv.weight', 'conv.bias']);
     assert.deepEqual(read.get('conv.bias')?.data, Float32Array.of(-0, 5));
   });
 

@@ -1,9 +1,6 @@
-import { readSealedTensors } from '../../weights/sealed-file.js';
+import { readSealedTensors, slotPrefix } from '../../weights/sealed-file.js';
 import type { Steps } from '../steps.js';
 import type { Checkpoint } from './contents.js';
-
-/** Before the names of the optimizer's slots in a checkpoint. */
-export const slotPrefix = 'optimizer/';
 
 /** Sets weights, optimizer and counters to what a checkpoint holds. */
 export async function restoreSteps(steps: Steps, { path, state }: Checkpoint): Promise<void> {
