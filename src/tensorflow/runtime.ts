@@ -4,6 +4,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../errors.js';
 import { loadTensorflow, type Tensorflow } from './load.js';
 import { isDeterministic, type RuntimeOptions, threadsInUse } from './reproducible.js';
 
@@ -74,6 +75,8 @@ async function loadModel(tf: Tensorflow, model: SavedModelBytes, names: readonly
           throw new Error('internal: outputs came back without their names');
         }
         return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, takeTensor(tensor)]));
+      } catch (error) {
+        throw outOfMemory(error) ?? error;
       } finally {
         for (const tensor of Object.values(feeds)) tensor.dispose();
       }
@@ -82,6 +85,18 @@ async function loadModel(tf: Tensorflow, model: SavedModelBytes, names: readonly
       for (const model of loaded.values()) model.dispose();
     },
   };
+}
+
+/** What TensorFlow says, on a GPU as on a processor, when a tensor finds no room. */
+const outOfMemoryPattern =
+  /OOM when allocating tensor with shape(\[[\d,]*\])|RESOURCE_EXHAUSTED|failed to allocate memory/i;
+
+function outOfMemory(error: unknown): UserError | undefined {
+  const found = outOfMemoryPattern.exec(error instanceof Error ? error.message : '');
+  if (!found) return undefined;
+  const shape = found[1] ? `no room for a tensor of the shape ${found[1]}` : 'none left';
+  const mend = 'Choose a smaller --batch_size or a smaller --model';
+  return new UserError('Out of memory', { found: shape, mend }, { cause: error });
 }
 
 /** Signatures loaded from one folder share one session, and so its variables. */

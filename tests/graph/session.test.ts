@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { UserError } from '#src/errors.js';
 import { Graph, type Tensor } from '#src/graph/graph.js';
 import { reshape } from '#src/graph/ops/array.js';
 import { add, mul, sum } from '#src/graph/ops/math.js';
@@ -169,4 +170,30 @@ test('what is read before an assignment is the old value, after it the new one',
     assert.equal(read('both', 'before'), 7);
   }
   ordered.dispose();
+});
+
+test("a tensor that no memory can hold is the user's matter, in one line", async () => {
+  const graph = new Graph();
+  const value = placeholder(graph, 'value', 'float32', [null, 1]);
+  const other = placeholder(graph, 'other', 'float32', [1, null]);
+  const session = await openSession(runtime, graph, {
+    grow: { inputs: { value, other }, outputs: { total: sum(mul(value, other)) } },
+  });
+  const side = 2 ** 23;
+  const feeds = {
+    value: float32(new Float32Array(side), [side, 1]),
+    other: float32(new Float32Array(side), [1, side]),
+  };
+  assert.throws(
+    () => session.run('grow', feeds),
+    (error: Error) => {
+      assert.ok(error instanceof UserError, error.stack);
+      assert.match(
+        error.message,
+        /^Out of memory: found no room for a tensor of the shape \[8388608,8388608\]\. Choose/,
+      );
+      return true;
+    },
+  );
+  session.dispose();
 });
