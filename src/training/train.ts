@@ -1,31 +1,28 @@
 // A training run, from options to the saved network.
 
 import type { AugmentOptions } from '../data/augment.js';
-import { type Dataset, openDataset } from '../data/dataset.js';
+import { openDataset } from '../data/dataset.js';
 import type { ImageList } from '../data/image-list.js';
 import { createLoader, type Loader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
 import { UserError } from '../errors.js';
-import { freezingOf } from '../models/freezing.js';
 import type { Model } from '../models/model.js';
-import { findModel } from '../models/registry.js';
-import { structureOf } from '../models/structure.js';
 import type { TrainConfig } from '../options.js';
 import type { Metrics, Report } from '../reporting/events.js';
-import { bestModelFile, modelFile, nameRunFiles, type RunFiles } from '../reporting/run-files.js';
+import { nameRunFiles, type RunFiles } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import type { FoundWeights } from '../weights/sources.js';
+import { reportData, reportModel, reportModels, stateBytes } from './announce.js';
 import { createBadImages, stillUnreadable } from './bad-images.js';
-import { bestEpoch } from './best.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
 import { fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
 import { restoreSteps } from './checkpoint/restore.js';
-import { balancedWeights, classCounts } from './class-weights.js';
 import { evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
 import { drawMix } from './mixing.js';
 import { preprocessingFor } from './preprocessing-choice.js';
+import { isMixed, recipeOf, requireFreezable, requireModel } from './recipe.js';
 import { resumeCommand } from './resume-command.js';
 import { RunRecord } from './run-record.js';
 import { learningRateAt } from './schedule.js';
@@ -157,7 +154,7 @@ export async function train(
 
   async function finish(): Promise<'finished'> {
     await record.requireModel();
-    reportModels(record, config, report);
+    reportModels(record.history, config, report);
     report({ kind: 'trained', seconds: record.seconds });
     const test = dataset.test && (await runTest(dataset.test));
     const last = record.history.at(-1);
@@ -229,59 +226,6 @@ class StopNow extends Error {
   }
 }
 
-/** Says which file holds which network. */
-function reportModels({ history }: RunRecord, config: TrainConfig, report: Report): void {
-  const best = bestEpoch(history);
-  const isLastBest = best !== undefined && best.epoch === history.length;
-  report({ kind: 'saved', what: 'model', path: modelFile(config) });
-  if (best === undefined) return;
-  const what = `best model, of epoch ${best.epoch}${isLastBest ? ' as well,' : ` (the one above is of epoch ${history.length}),`}`;
-  report({ kind: 'saved', what, path: bestModelFile(config) });
-}
-
-/** Throws a `UserError` where `freeze` does not fit the model, before anything is downloaded or created. */
-function requireFreezable(freeze: string, model: Model, crop: number): void {
-  if (freeze === 'none') return;
-  const { parameters } = structureOf(model, { classes: 2, crop });
-  const named = parameters.all.map(({ name, spec }) => ({ name, trainable: spec.trainable }));
-  freezingOf(freeze, named, model.head);
-}
-
-/** What the options and the data say of how the network is to be trained. */
-function recipeOf(config: TrainConfig, { classes, train }: Dataset) {
-  const { optimizer: kind, momentum, weight_decay: weightDecay } = config;
-  return {
-    classes: classes.length,
-    optimizer: kind === 'adam' ? { kind, weightDecay } : { kind, momentum, weightDecay },
-    labelSmoothing: config.label_smoothing,
-    ...(config.class_weights === 'auto' && { classWeights: balancedWeights(classCounts(train, classes.length)) }),
-    freeze: config.freeze,
-    unfreezeLater: config.unfreeze_epoch > 0,
-    mixing: isMixed(config),
-    guard: config.nan === 'skip',
-  };
-}
-
-const isMixed = ({ mixup, cutmix }: TrainConfig) => mixup > 0 || cutmix > 0;
-
-function requireModel(name: string): Model {
-  const model = findModel(name);
-  if (!model) throw new Error(`internal: the model ${name} was not checked`);
-  return model;
-}
-
-function reportData({ classes, train, validation, test, warnings }: Dataset, report: Report): void {
-  const splits = [
-    ['train', train],
-    ['val', validation],
-    ['test', test],
-  ] as const;
-  for (const [split, images] of splits) {
-    if (images && images.length > 0) report({ kind: 'data', split, images: images.length, classes: classes.length });
-  }
-  for (const message of warnings) report({ kind: 'warning', message });
-}
-
 async function prepareWeights(
   steps: Steps,
   model: Model,
@@ -290,20 +234,6 @@ async function prepareWeights(
 ): Promise<void> {
   const { replacedHead } = await setInitialWeights(steps, model.head, { found, seed: config.seed });
   report({ kind: 'weights', source: found?.source, newLayer: replacedHead ? model.head : undefined });
-}
-
-function reportModel(steps: Steps, name: string, report: Report): void {
-  const parameters = countValues(steps.parameters.filter((parameter) => parameter.trainable));
-  report({ kind: 'model', name, parameters, trained: countValues(steps.trained) });
-}
-
-/** Bytes of a checkpoint's tensors. */
-function stateBytes(steps: Steps): number {
-  return 4 * countValues([...steps.parameters, ...steps.slotSpecs(steps.counters)]);
-}
-
-function countValues(parameters: readonly { shape: readonly number[] }[]): number {
-  return parameters.reduce((total, { shape }) => total + shape.reduce((all, size) => all * size, 1), 0);
 }
 
 const inOrder = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);

@@ -1,0 +1,46 @@
+// What a run tells of its data and its networks.
+
+import type { Dataset } from '../data/dataset.js';
+import type { TrainConfig } from '../options.js';
+import type { EpochResult, Report } from '../reporting/events.js';
+import { bestModelFile, modelFile } from '../reporting/run-files.js';
+import { bestEpoch } from './best.js';
+import type { Steps } from './steps.js';
+
+/** How many images there are, and what is odd about them. */
+export function reportData({ classes, train, validation, test, warnings }: Dataset, report: Report): void {
+  const splits = [
+    ['train', train],
+    ['val', validation],
+    ['test', test],
+  ] as const;
+  for (const [split, images] of splits) {
+    if (images && images.length > 0) report({ kind: 'data', split, images: images.length, classes: classes.length });
+  }
+  for (const message of warnings) report({ kind: 'warning', message });
+}
+
+/** How large the network is, and how much of it is trained at first. */
+export function reportModel(steps: Steps, name: string, report: Report): void {
+  const parameters = countValues(steps.parameters.filter((parameter) => parameter.trainable));
+  report({ kind: 'model', name, parameters, trained: countValues(steps.trained) });
+}
+
+/** Says which file holds which network. */
+export function reportModels(history: readonly EpochResult[], config: TrainConfig, report: Report): void {
+  const best = bestEpoch(history);
+  const isLastBest = best !== undefined && best.epoch === history.length;
+  report({ kind: 'saved', what: 'model', path: modelFile(config) });
+  if (best === undefined) return;
+  const what = `best model, of epoch ${best.epoch}${isLastBest ? ' as well,' : ` (the one above is of epoch ${history.length}),`}`;
+  report({ kind: 'saved', what, path: bestModelFile(config) });
+}
+
+/** Bytes of a checkpoint's tensors. */
+export function stateBytes(steps: Steps): number {
+  return 4 * countValues([...steps.parameters, ...steps.slotSpecs(steps.counters)]);
+}
+
+function countValues(parameters: readonly { shape: readonly number[] }[]): number {
+  return parameters.reduce((total, { shape }) => total + shape.reduce((all, size) => all * size, 1), 0);
+}

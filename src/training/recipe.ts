@@ -1,0 +1,42 @@
+// What the options say of the network and how it is to be trained.
+
+import type { Dataset } from '../data/dataset.js';
+import { freezingOf } from '../models/freezing.js';
+import type { Model } from '../models/model.js';
+import { findModel } from '../models/registry.js';
+import { structureOf } from '../models/structure.js';
+import type { TrainConfig } from '../options.js';
+import { balancedWeights, classCounts } from './class-weights.js';
+
+/** The model of a name that was checked. */
+export function requireModel(name: string): Model {
+  const model = findModel(name);
+  if (!model) throw new Error(`internal: the model ${name} was not checked`);
+  return model;
+}
+
+/** Throws a `UserError` where `freeze` does not fit the model, before anything is downloaded or created. */
+export function requireFreezable(freeze: string, model: Model, crop: number): void {
+  if (freeze === 'none') return;
+  const { parameters } = structureOf(model, { classes: 2, crop });
+  const named = parameters.all.map(({ name, spec }) => ({ name, trainable: spec.trainable }));
+  freezingOf(freeze, named, model.head);
+}
+
+/** What the options and the data say of how the network is to be trained. */
+export function recipeOf(config: TrainConfig, { classes, train }: Dataset) {
+  const { optimizer: kind, momentum, weight_decay: weightDecay } = config;
+  return {
+    classes: classes.length,
+    optimizer: kind === 'adam' ? { kind, weightDecay } : { kind, momentum, weightDecay },
+    labelSmoothing: config.label_smoothing,
+    ...(config.class_weights === 'auto' && { classWeights: balancedWeights(classCounts(train, classes.length)) }),
+    freeze: config.freeze,
+    unfreezeLater: config.unfreeze_epoch > 0,
+    mixing: isMixed(config),
+    guard: config.nan === 'skip',
+  };
+}
+
+/** Whether batches are mixed. */
+export const isMixed = ({ mixup, cutmix }: TrainConfig) => mixup > 0 || cutmix > 0;
