@@ -2,8 +2,8 @@
 // type all follow. A new option is a new entry here.
 import { augmentations } from './data/augment.js';
 import { defaultWorkers } from './data/threads.js';
-import { UserError } from './errors.js';
-import { findDataDir, findFile, findRootDir, projectRoot } from './options/paths.js';
+import { projectRoot } from './options/paths.js';
+import { isPlainFileName } from './options/run-name.js';
 import {
   bareOrText,
   choice,
@@ -16,7 +16,6 @@ import {
   text,
   type ValuesOf,
 } from './options/spec.js';
-import { isHubAddress, readHubAddress } from './weights/hub-address.js';
 
 const maxSeed = 2 ** 32 - 1;
 /** No machine has the memory for larger ones: their pixels alone are 40 GB at 224 x 224. */
@@ -277,68 +276,6 @@ export const trainOptions = {
 
 /** Everything that a training run was told. `root_dir`, `data_dir` and a file of `weights` are absolute paths. */
 export type TrainConfig = ValuesOf<typeof trainOptions>;
-
-/**
- * Checks what no single option can know, and resolves the paths. A run that takes its weights from a checkpoint does not
- * need the file of `weights` any more.
- * @throws UserError for options that contradict each other, or folders and files that don't exist.
- */
-export function completeConfig(values: TrainConfig, { needsWeights = true } = {}): TrainConfig {
-  if (values.warmup >= values.epochs) {
-    throw new UserError('Bad value for warmup', {
-      expected: `fewer warm-up epochs than the ${values.epochs} of --epochs`,
-      found: String(values.warmup),
-    });
-  }
-  if (values.unfreeze_epoch > 0) requireLaterUnfreezing(values);
-  if (values.early_stopping > 0 && values.val_split === 0) {
-    throw new UserError('--early_stopping has no validation loss to watch', {
-      mend: 'Hold images back with --val_split, or leave --early_stopping out',
-    });
-  }
-  const rootDir = findRootDir(values.root_dir);
-  return Object.freeze({
-    ...values,
-    root_dir: rootDir,
-    data_dir: findDataDir(values.data_dir, rootDir),
-    weights: needsWeights && values.weights ? findWeightsFile(values.weights) : values.weights,
-  });
-}
-
-/** A file's absolute path; an address on the hub as it is, once it has proved to be one. */
-function findWeightsFile(given: string): string {
-  if (!isHubAddress(given)) return findFile('weights', given);
-  readHubAddress(given);
-  return given;
-}
-
-function requireLaterUnfreezing({ freeze, unfreeze_epoch: epoch, epochs }: TrainConfig): void {
-  if (freeze === 'none') {
-    throw new UserError('--unfreeze_epoch has nothing to open', { mend: 'Freeze something with --freeze' });
-  }
-  if (epoch > epochs) {
-    throw new UserError('Bad value for unfreeze_epoch', {
-      expected: `at most the ${epochs} of --epochs`,
-      found: String(epoch),
-    });
-  }
-}
-
-/** Room is left for the time stamp and the ending, in the 255 bytes that file systems allow. */
-const maxNameBytes = 180;
-
-/**
- * Whether a run's files can carry the name. A first dot would hide them, a first dash make other programs take them for
- * options, and `<run>.best.safetensors` is the best model of `<run>`.
- */
-function isPlainFileName(name: string): boolean {
-  return (
-    name.trim() === name &&
-    /^[^/\\\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]+$/u.test(name) &&
-    !/^[.-]|\.$|\.best$|\.\./i.test(name) &&
-    Buffer.byteLength(name) <= maxNameBytes
-  );
-}
 
 /** Single precision, in which training computes, takes the smallest numbers for 0. */
 function isPositiveRate(rate: number): boolean {

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { UserError } from '#src/errors.js';
+import { completeConfig } from '#src/options/complete-config.js';
 import { readOptions } from '#src/options/given.js';
-import { completeConfig, type TrainConfig, trainOptions } from '#src/options.js';
+import { type TrainConfig, trainOptions } from '#src/options.js';
 
 type Cases = { [Name in keyof TrainConfig]: { good: [text: string, value: TrainConfig[Name]][]; bad: string[] } };
 

@@ -1,10 +1,11 @@
 import { watchDeadline } from '../cluster/deadline.js';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
+import { completeConfig } from '../options/complete-config.js';
 import { checkModelName } from '../options/model-name.js';
 import { findRootDir } from '../options/paths.js';
 import { type ChangedOption, mergeForResume } from '../options/resume-options.js';
-import { completeConfig, type TrainConfig, trainOptions } from '../options.js';
+import { type TrainConfig, trainOptions } from '../options.js';
 import type { Report } from '../reporting/events.js';
 import { nameRunFiles } from '../reporting/run-files.js';
 import { type FoundCheckpoint, findCheckpoint } from '../training/checkpoint/find.js';
