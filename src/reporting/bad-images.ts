@@ -1,7 +1,8 @@
 // The list of images that a run left out, which comes into being with the first of them.
-import { appendFileSync, closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { csvRow, readCsvRows } from './csv.js';
 import type { Reporter } from './events.js';
+import { createTableFile, type TableFile } from './table-file.js';
 
 export interface BadImageListSettings {
   path: string;
@@ -17,23 +18,23 @@ const heading = csvRow(['path', 'reason']);
  */
 export function createBadImageList({ path, onFailure }: BadImageListSettings): Reporter {
   const untold: { path: string; reason: string }[] = [];
-  /** What the file holds; undefined until it is opened. */
-  let written: { paths: Set<string>; bytes: number } | undefined;
+  let list: { paths: Set<string>; file: TableFile } | undefined;
   let hasFailed = false;
+  const failOnce = (error: unknown) => {
+    if (!hasFailed) onFailure(error);
+    hasFailed = true;
+  };
   const write = () => {
     try {
-      written ??= openList(path);
-      const { paths } = written;
-      const rows = untold.filter((image) => !paths.has(image.path)).map((image) => csvRow([image.path, image.reason]));
-      const text = `${written.bytes === 0 ? heading : ''}${rows.join('')}`;
-      // Whatever an attempt that failed has left behind goes.
-      if (hasFailed) truncateSync(path, written.bytes);
-      appendFileSync(path, text, { flush: true });
-      written.bytes += Buffer.byteLength(text);
-      for (const image of untold.splice(0)) paths.add(image.path);
+      list ??= openList(path, failOnce);
     } catch (error) {
-      if (!hasFailed) onFailure(error);
-      hasFailed = true;
+      failOnce(error);
+      return;
+    }
+    for (const image of untold.splice(0)) {
+      if (list.paths.has(image.path)) continue;
+      list.paths.add(image.path);
+      list.file.append(csvRow([image.path, image.reason]));
     }
   };
   return {
@@ -44,16 +45,25 @@ export function createBadImageList({ path, onFailure }: BadImageListSettings): R
     },
     close: () => {
       if (untold.length > 0) write();
+      list?.file.close();
     },
   };
 }
 
 /** Creates the file, or reads what is there; a row that was cut off is removed. */
-function openList(path: string): { paths: Set<string>; bytes: number } {
-  closeSync(openSync(path, 'a'));
-  const text = readFileSync(path, 'utf8');
-  const { rows, end } = readCsvRows(text);
-  const bytes = Buffer.byteLength(text.slice(0, end));
-  truncateSync(path, bytes);
-  return { paths: new Set(rows.slice(1).map(([listed = '']) => listed)), bytes };
+function openList(path: string, onFailure: (error: unknown) => void): { paths: Set<string>; file: TableFile } {
+  const found = readIfThere(path);
+  const { rows, end } = readCsvRows(found);
+  const text = end === 0 ? heading : found.slice(0, end);
+  const paths = new Set(rows.slice(1).map(([listed = '']) => listed));
+  return { paths, file: createTableFile({ path, text, isWritten: text === found, onFailure }) };
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return '';
+    throw error;
+  }
 }

@@ -1,8 +1,6 @@
 // The table of results: one row an epoch, on disk as soon as the epoch is over.
-import { appendFileSync, mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { writeTextAtomically } from '../atomic-file.js';
 import type { EpochResult, Reporter } from './events.js';
+import { createTableFile } from './table-file.js';
 
 type Column = readonly [name: string, cell: (result: EpochResult) => number | undefined];
 
@@ -38,42 +36,14 @@ export function createResults({ path, history, hasTimings, onFailure }: ResultsS
       ...measures.map(([, cell]) => cell(result) ?? ''),
       ...timings.map(([, cell]) => (hasTimings ? (cell(result) ?? '') : '')),
     ]);
-  /** All that the file is to hold. */
-  let text = [line([...measures, ...timings].map(([name]) => name)), ...(history ?? []).map(row)].join('');
-  let writtenBytes: number | undefined = history === undefined ? 0 : undefined;
-  let hasFailed = false;
-  const write = () => {
-    try {
-      writeRest(path, text, writtenBytes);
-      writtenBytes = Buffer.byteLength(text);
-    } catch (error) {
-      // The file may hold half a row now: next time it is written anew.
-      writtenBytes = undefined;
-      if (!hasFailed) onFailure(error);
-      hasFailed = true;
-    }
-  };
-  write();
+  const text = [line([...measures, ...timings].map(([name]) => name)), ...(history ?? []).map(row)].join('');
+  const file = createTableFile({ path, text, isWritten: false, onFailure });
   return {
     handle: (event) => {
-      if (event.kind !== 'epoch-end') return;
-      text += row(event.result);
-      write();
+      if (event.kind === 'epoch-end') file.append(row(event.result));
     },
-    close: () => {
-      if (writtenBytes === undefined) write();
-    },
+    close: () => file.close(),
   };
-}
-
-/** Appends what is missing, or replaces the file where it isn't what was written before: gone, or cut by a full disk. */
-function writeRest(path: string, text: string, writtenBytes: number | undefined): void {
-  if (writtenBytes !== undefined && statSync(path, { throwIfNoEntry: false })?.size === writtenBytes) {
-    appendFileSync(path, Buffer.from(text).subarray(writtenBytes), { flush: true });
-    return;
-  }
-  mkdirSync(dirname(path), { recursive: true });
-  writeTextAtomically(path, text);
 }
 
 function line(cells: readonly (string | number)[]): string {

@@ -64,7 +64,11 @@ test('whenever a run was killed, its table ends as if it had not been', async ()
     tell([...opening, ...[1, 2, 3, 4].slice(0, written).map((number) => epoch(number, 1))]);
     truncateSync(files.results, readFileSync(files.results).length - cut);
     const history = uninterrupted.slice(0, known).map(resultOf);
-    await tell([...resumed(history), ...uninterrupted.slice(known), ...closing]).close();
+    await tell([
+      ...resumed(history),
+      ...[1, 2, 3, 4].slice(known).map((number) => epoch(number, 2)),
+      ...closing,
+    ]).close();
     assert.equal(readFileSync(files.results, 'utf8'), wanted, `${known}, ${written}, ${cut}`);
     assert.equal(readdirSync(dirname(files.results)).length, 1);
   }
