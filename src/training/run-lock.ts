@@ -21,8 +21,14 @@ export interface RunLock {
   release(): void;
 }
 
-export interface RunLockTiming extends LockTiming {
+export interface RunLockTiming {
   pollMs: number;
+  /** How often the lock's time is renewed. */
+  heartbeatMs: number;
+  /** How long a holder on another machine may be silent before it counts as dead. */
+  silenceMs: number;
+  /** The same of a lock without a name in it. */
+  namelessMs: number;
   /** How long a patient run waits for one that is alive. */
   patienceMs: number;
 }
