@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.js';
-import { describeHolder, LockAttempts, type LockTiming, newHolder, type Standing, usualTiming } from '../file-lock.mjs';
+import { describeHolder, LockAttempts, newHolder, type Standing, usualTiming } from '../file-lock.mjs';
 import { createLock, type Holder, readLock, releaseLock, renewLock } from '../lock-file.mjs';
 import type { Heartbeat } from './run-lock-heartbeat.js';
 
