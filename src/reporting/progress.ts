@@ -55,7 +55,7 @@ export function createScreen({ stream, nowMs, isDumb }: ScreenSettings): Screen 
   };
 }
 
-const endsPass: ReadonlySet<TrainingEvent['kind']> = new Set(['epoch-end', 'tested', 'finished', 'failed']);
+const endsPass: ReadonlySet<TrainingEvent['kind']> = new Set(['epoch-end', 'tested', 'finished', 'stopped', 'failed']);
 
 /** The pass over images that an event begins, if it does. */
 function passOf(event: TrainingEvent): Pass | undefined {

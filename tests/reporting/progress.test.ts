@@ -106,6 +106,19 @@ test('a terminal shows one bar an epoch, with messages above it', async () => {
   assert.ok(stream.written.endsWith('\n'));
 });
 
+test('a run that stops in the middle of an epoch leaves its bar above the last line', () => {
+  const { stream, clock, tell } = setUp(200);
+  tell(epochStart(0, 4));
+  clock.ms += 500;
+  tell(step(0, 1, 4));
+  tell({ kind: 'stopped', reason: 'SIGTERM', step: 1, path: 'outputs/x', command: 'npx deep-cnn --resume' });
+  const [bar, stopped, ...rest] = stream.lines;
+  assert.match(bar ?? '', /^Epoch 0: {2}25%/);
+  const line = 'Stopped by SIGTERM after step 1, saved to outputs/x. Go on with: npx deep-cnn --resume';
+  assert.equal(stopped, line);
+  assert.deepEqual(rest, []);
+});
+
 test('the bar of an evaluation goes when it is over', async () => {
   const { stream, clock, screen, tell } = setUp(80);
   tell({ kind: 'evaluation-start', split: 'val', batches: 2 });
