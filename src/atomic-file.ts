@@ -91,7 +91,8 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-function temporaryPath(path: string): string {
+/** A name beside `path` that `removeLeftovers` knows. */
+export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${machineMark()}.tmp`);
 }
 

@@ -65,7 +65,8 @@ export class RunRecord {
   /** The record of a run that begins, or goes on from `from`. Says when an unfinished run of this name is put aside. */
   static async open(parts: RecordParts, from: FoundCheckpoint | undefined): Promise<RunRecord> {
     const record = new RunRecord(parts);
-    await removeLeftovers(record.#folder.path);
+    await record.#folder.tidy();
+    await removeLeftovers(dirname(modelFile(parts.config)));
     await (from ? record.#continue(from) : record.#begin());
     return record;
   }

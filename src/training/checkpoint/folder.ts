@@ -4,7 +4,7 @@
 import { createReadStream } from 'node:fs';
 import { access, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder, writeAll, writeAtomically } from '../../atomic-file.js';
+import { removeLeftovers, syncFolder, temporaryPath, writeAll, writeAtomically } from '../../atomic-file.js';
 
 const ending = '.safetensors';
 
@@ -27,6 +27,11 @@ export class CheckpointFolder {
     return join(this.path, `last${ending}`);
   }
 
+  /** The next `last`, until the one before it is out of the way. */
+  get #next(): string {
+    return join(this.path, `.next${ending}`);
+  }
+
   get best(): string {
     return join(this.path, `best${ending}`);
   }
@@ -41,7 +46,7 @@ export class CheckpointFolder {
    * `takesOver`: what is there is another run's and goes, but for its `last` if that run is unfinished.
    */
   async save(write: (path: string) => Promise<void>, takesOver?: { isUnfinished: boolean }): Promise<void> {
-    const next = join(this.path, `.next${ending}`);
+    const next = this.#next;
     await mkdir(this.path, { recursive: true });
     try {
       await write(next);
@@ -55,6 +60,12 @@ export class CheckpointFolder {
     }
     await this.#prune(takesOver ? 1 : this.#keep);
     if (takesOver) await rm(this.best, { force: true });
+  }
+
+  /** Removes what saves left behind that were killed. */
+  async tidy(): Promise<void> {
+    await removeLeftovers(this.path);
+    await rm(this.#next, { force: true });
   }
 
   /** Makes room for a save that found none: only `last` and `best` stay. Returns whether there was anything to remove. */
@@ -110,7 +121,7 @@ export class CheckpointFolder {
 
 /** `to` becomes another name of the file `from`; a copy where the file system knows no second names. */
 export async function linkOver(from: string, to: string): Promise<void> {
-  const temporary = `${to}.link.tmp`;
+  const temporary = temporaryPath(to);
   await rm(temporary, { force: true });
   try {
     await link(from, temporary);

@@ -97,6 +97,14 @@ describe('a folder of checkpoints', () => {
     assert.ok(existsSync(join(folder.path, 'damaged.safetensors')));
   });
 
+  it('removes what a killed save left behind', async (t) => {
+    const folder = new CheckpointFolder(join(temporaryFolder(t), 'run'), 2);
+    await folder.save(holding('1'));
+    await writeFile(join(folder.path, '.next.safetensors'), 'whole, but not yet the last');
+    await folder.tidy();
+    assert.deepEqual(contents(folder.path), { 'last.safetensors': '1' });
+  });
+
   it('is empty where there is none', async (t) => {
     assert.deepEqual(await new CheckpointFolder(join(temporaryFolder(t), 'none'), 2).newestFirst(), []);
   });
