@@ -47,19 +47,20 @@ export function createUploader(settings: UploaderSettings): Uploader {
     const thread = startThread(settings);
     worker = thread;
     // After the first report of a thread's end, the others say the same.
-    const fail = (message: string, isOutage: boolean) => {
+    const fail = (message: string, how: { isOutage: boolean; isWorthRetry: boolean }) => {
       if (worker !== thread) return;
       worker = undefined;
       void thread.terminate();
-      retry(message, isOutage);
+      retry(message, how);
     };
     thread.on('message', (reply: UploadReply) => {
       if (worker !== thread) return;
-      if (reply.kind === 'gave-up') fail(reply.message, reply.isOutage);
+      if (reply.kind === 'gave-up') fail(reply.message, reply);
       else hear(reply);
     });
-    thread.on('error', (error) => fail(error.message, true));
-    thread.on('exit', () => fail('the uploading thread has ended', true));
+    const ended = { isOutage: true, isWorthRetry: true };
+    thread.on('error', (error) => fail(error.message, ended));
+    thread.on('exit', () => fail('the uploading thread has ended', ended));
     if (ending) thread.postMessage(ending);
   };
 
@@ -72,9 +73,9 @@ export function createUploader(settings: UploaderSettings): Uploader {
   };
 
   /** A thread that has failed is replaced by a new one, after a while; it begins with what the journal says. */
-  const retry = (message: string, isOutage: boolean) => {
+  const retry = (message: string, { isOutage, isWorthRetry }: { isOutage: boolean; isWorthRetry: boolean }) => {
     failures += 1;
-    if (!isOutage || failures >= Math.min(patience.attempts, maxThreads)) {
+    if (!isWorthRetry || failures >= Math.min(patience.attempts, maxThreads)) {
       isOver = true;
       settings.onGaveUp(message, { isOutage });
       settle(false);
@@ -124,12 +125,10 @@ function startThread({ key, project, state, patience, env }: UploaderSettings): 
     execArgv: [],
     // Nor should the SDK find settings of its own.
     env: Object.fromEntries(Object.entries(env).filter(([name]) => !/^(WANDB|WB)_/.test(name))),
-    // What the SDK prints is for nobody.
+    // What the SDK prints is for nobody. Reading it would keep the process alive.
     stdout: true,
     stderr: true,
   });
-  worker.stdout.resume();
-  worker.stderr.resume();
   worker.unref();
   return worker;
 }

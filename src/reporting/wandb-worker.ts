@@ -57,6 +57,12 @@ let lastPost: Promise<unknown> = Promise.resolve();
 let isPosting = false;
 let heartbeat: NodeJS.Timeout | undefined;
 
+/** The SDK could not register the run; it can't be asked twice in a thread. */
+class SdkOutage extends WandbOutage {}
+
+const ready = connect();
+ready.catch(giveUp);
+
 port.on('message', (request: UploadRequest) => {
   switch (request.kind) {
     case 'row':
@@ -72,12 +78,10 @@ port.on('message', (request: UploadRequest) => {
   }
 });
 
-const ready = connect();
-ready.catch(giveUp);
-
 function giveUp(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  tell({ kind: 'gave-up', message, isOutage: error instanceof WandbOutage });
+  const [isOutage, isWorthRetry] = [error instanceof WandbOutage, error instanceof SdkOutage];
+  tell({ kind: 'gave-up', message, isOutage, isWorthRetry });
 }
 
 /** Registers the run and hands over the rows that the server lacks. */
@@ -132,14 +136,12 @@ async function withinTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     const message = `it has not registered the run within ${(2 * requestMs) / 1000} s`;
-    timer = setTimeout(() => reject(new WandbOutage(message)), 2 * requestMs);
+    timer = setTimeout(() => reject(new SdkOutage(message)), 2 * requestMs);
   });
   try {
     return await Promise.race([work, timeout]);
   } catch (error) {
-    throw error instanceof WandbOutage
-      ? error
-      : new WandbOutage(error instanceof Error ? error.message : String(error));
+    throw error instanceof SdkOutage ? error : new SdkOutage(error instanceof Error ? error.message : String(error));
   } finally {
     clearTimeout(timer);
   }

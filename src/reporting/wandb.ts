@@ -1,6 +1,7 @@
 // A run at Weights & Biases: one row an epoch. All of it goes into the run's journal first, and from there to the server
 // when and as far as that can be reached; training never waits for it.
 import { exitCode as exitCodes } from '../errors.js';
+import { redact } from '../secrets.js';
 import type { EpochResult, Metrics, Reporter, Split } from './events.js';
 import { type Journal, journalFile, openJournal, type WandbNumber, type WandbRow } from './wandb-journal.js';
 import { trainingPatience, type WandbPatience } from './wandb-server.js';
@@ -166,7 +167,7 @@ class WandbReporter implements Reporter {
     this.#hasWarned = true;
     const { config, onWarning } = this.#settings;
     onWarning(
-      `W&B does not get everything: ${reason}. Training goes on, and what is missing is kept: ` +
+      `W&B does not get everything: ${redact(reason, this.#settings.env)}. Training goes on, and what is missing is kept: ` +
         `\`deep-cnn wandb sync ${config.run_name}\` sends it later.`,
     );
   }

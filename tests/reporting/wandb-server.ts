@@ -2,7 +2,7 @@
 // kept by their offsets. It misbehaves when told to.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { after } from 'node:test';
+import type { TestContext } from 'node:test';
 
 export interface StoredRun {
   project: string;
@@ -54,8 +54,8 @@ export interface WandbServer {
 
 export const apiKey = 'key-for-tests-0123456789';
 
-/** A server that stops after the test file. */
-export async function startWandbServer(): Promise<WandbServer> {
+/** A server that stops after the test. */
+export async function startWandbServer(context: TestContext): Promise<WandbServer> {
   const runs = new Map<string, StoredRun>();
   const requests: SeenRequest[] = [];
   const watchers = new Set<() => void>();
@@ -93,7 +93,7 @@ export async function startWandbServer(): Promise<WandbServer> {
     },
     resume: () => listen(server, port),
   };
-  after(() => {
+  context.after(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
