@@ -7,6 +7,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
 import { noteLostOutput } from './commands/signals.js';
 import { trainCommand } from './commands/train.js';
+import { wandbCommand } from './commands/wandb.js';
 import { weightsCommand } from './commands/weights.js';
 import { exitCode, UserError } from './errors.js';
 import { readCommandLine } from './options/command-line.js';
@@ -15,7 +16,14 @@ import { redact } from './secrets.js';
 import { version } from './version.js';
 
 /** All commands; the first is the one that runs when none is named. */
-const commands: readonly Command[] = [trainCommand, modelsCommand, weightsCommand, dataCommand, doctorCommand];
+const commands: readonly Command[] = [
+  trainCommand,
+  modelsCommand,
+  weightsCommand,
+  dataCommand,
+  wandbCommand,
+  doctorCommand,
+];
 
 async function main(args: readonly string[]): Promise<number> {
   const columns = Math.min(process.stdout.columns ?? 80, 120);

@@ -48,6 +48,7 @@ if (what === 'blocked') {
   }
   process.stdout.write(`${longest.connectedMs}\n`);
   clearInterval(training);
+  await reporter.close();
 }
 
 function promiseOf<T>() {
