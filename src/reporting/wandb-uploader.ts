@@ -61,6 +61,8 @@ export function createUploader(settings: UploaderSettings): Uploader {
     const ended = { isOutage: true, isWorthRetry: true };
     thread.on('error', (error) => fail(error.message, ended));
     thread.on('exit', () => fail('the uploading thread has ended', ended));
+    // After the listeners, which undo it.
+    thread.unref();
     if (ending) thread.postMessage(ending);
   };
 
@@ -129,6 +131,5 @@ function startThread({ key, project, state, patience, env }: UploaderSettings): 
     stdout: true,
     stderr: true,
   });
-  worker.unref();
   return worker;
 }
