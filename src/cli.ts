@@ -6,6 +6,7 @@ import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
 import { noteLostOutput } from './commands/signals.js';
+import { submitCommand } from './commands/submit.js';
 import { trainCommand } from './commands/train.js';
 import { wandbCommand } from './commands/wandb.js';
 import { weightsCommand } from './commands/weights.js';
@@ -22,6 +23,7 @@ const commands: readonly Command[] = [
   weightsCommand,
   dataCommand,
   wandbCommand,
+  submitCommand,
   doctorCommand,
 ];
 
