@@ -18,6 +18,7 @@ const tell = (events: ReturnType<typeof epoch>) => {
   for (const event of events) reporter.handle(event);
 };
 
+const training = setInterval(() => {}, 1_000);
 if (what === 'signals') {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, async () => {
@@ -35,7 +36,6 @@ if (what === 'signals') {
   const listeners = ['SIGTERM', 'SIGINT', 'beforeExit', 'uncaughtException'].map((name) => process.listenerCount(name));
   process.stdout.write(`ready ${listeners.join()}\n`);
 }
-const training = setInterval(() => {}, 1_000);
 if (what === 'blocked') {
   // The thread is started while the first step blocks, and connects while others do.
   tell(epoch(1));

@@ -35,7 +35,11 @@ suite('the process that trains', { concurrency: 3 }, () => {
     test(`saves its checkpoint at ${signal}: the SDK's handlers don't end it before`, async (context) => {
       const place = await makePlace(context);
       const child = startChild(context, place, 'signals');
-      while (!child.output().includes('\n')) await once(child.process.stdout ?? assert.fail(), 'data');
+      const hasEnded = child.ended.then((code) => assert.fail(`it ended with ${code}: ${child.errors()}`));
+      while (!child.output().includes('\n')) {
+        await Promise.race([once(child.process.stdout ?? assert.fail(), 'data'), hasEnded]);
+      }
+      hasEnded.catch(() => {});
       assert.equal(child.output(), 'ready 1,1,0,0\n', 'only its own listeners');
       child.process.kill(signal);
       assert.equal(await child.ended, 75, child.errors());
