@@ -14,6 +14,7 @@ import type { Model } from '../models/model.js';
 import { type BuildContext, Module } from '../models/module.js';
 import { type Parameter, ParameterStore } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
+import { type FeatureSizes, type FeatureStepName, featureSteps } from './feature-cut.js';
 import { type GraphInput, graphInput, type InputImages } from './input.js';
 import { type LossOptions, trainingLoss } from './loss.js';
 import { mixImages, mixInputs } from './mixing.js';
@@ -33,6 +34,8 @@ export interface StepGraphOptions extends LossOptions {
   freeze?: string;
   /** Whether the rest is to be opened later, by `unfreeze`. */
   unfreezeLater?: boolean;
+  /** Whether a frozen backbone and the head are to run apart as well, where the network can be cut in two. */
+  features?: boolean;
   /** Whether training steps mix images (the `mix_` inputs). */
   mixing?: boolean;
   /** Whether a training step whose numbers are not finite changes nothing. */
@@ -46,6 +49,7 @@ export interface StepGraphOptions extends LossOptions {
  *   `unfreeze`, once, before the first `late_step`, which trains what was frozen, too.
  * - `eval_step`: the same outputs, nothing changed, and the logits.
  * - `read_weights`: what `init` takes. `gradients`: of one training batch, nothing updated.
+ * - `train_backbone` and `train_head`: `train_step` in two parts, by way of `features`; so with `eval_step`.
  * Besides, a `SlotStep` each for the optimizer's slots.
  */
 export type StepName =
@@ -56,11 +60,13 @@ export type StepName =
   | 'late_step'
   | 'eval_step'
   | 'read_weights'
-  | 'gradients';
+  | 'gradients'
+  | FeatureStepName;
 
 export interface StepGraph {
   graph: Graph;
-  signatures: Record<StepName, Signature> & Partial<Record<SlotStep, Signature>>;
+  signatures: Record<Exclude<StepName, FeatureStepName>, Signature> &
+    Partial<Record<FeatureStepName | SlotStep, Signature>>;
   parameters: readonly Parameter[];
   /** Those that `train_step` trains. */
   trained: readonly Parameter[];
@@ -71,6 +77,8 @@ export interface StepGraph {
   random: boolean;
   /** Whether `late_step` does. */
   lateRandom: boolean;
+  /** Numbers that an image's features are made of, in training and in evaluation; none where there is no such cut. */
+  featureSizes: FeatureSizes | undefined;
 }
 
 /** Throws a `UserError` where `freeze` does not fit the model. */
@@ -80,9 +88,9 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const parameters = new ParameterStore(graph);
   const optimizer = createOptimizer(graph, options.optimizer);
   const evaluation = graph.scope('eval', () => {
-    const { logits } = forward(options, parameters, input.images, { training: false });
+    const { logits, context } = forward(options, parameters, input.images, { training: false });
     const loss = trainingLoss(logits, input.labels, options.classes, { unfused: options.unfused ?? false });
-    return { loss, ...countCorrect(logits, input.labels, options.classes), logits };
+    return { outputs: { loss, ...countCorrect(logits, input.labels, options.classes), logits }, reads: context.reads };
   });
 
   const { freeze = 'none', model } = options;
@@ -97,7 +105,19 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const training = build('train', frozen);
   const late = frozen && options.unfreezeLater ? build('late', undefined) : training;
 
-  const fed = { pixels: input.pixels, labels: input.labels };
+  const train_step = {
+    inputs: { ...training.inputs, ...optimizer.inputs(training.groups) },
+    outputs: training.outputs,
+  };
+  const eval_step = { inputs: { pixels: input.pixels, labels: input.labels }, outputs: evaluation.outputs };
+  const changing = new Set(training.trained);
+  const evalReads = [...evaluation.reads].flatMap(([parameter, value]) => (changing.has(parameter) ? [value] : []));
+  const apart = options.features
+    ? featureSteps({
+        train: { whole: train_step, changing: training.changing },
+        eval: { whole: eval_step, changing: evalReads },
+      })
+    : undefined;
   return {
     graph,
     parameters: parameters.all,
@@ -106,13 +126,15 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     groups: { train_step: training.groups, late_step: late.groups },
     random: 'random_seed' in training.inputs,
     lateRandom: 'random_seed' in late.inputs,
+    featureSizes: apart?.sizes,
     signatures: {
       ...initSignatures(graph, parameters.all, optimizer),
       ...slotSignatures(graph, optimizer),
-      train_step: { inputs: { ...training.inputs, ...optimizer.inputs(training.groups) }, outputs: training.outputs },
+      train_step,
       late_step: { inputs: { ...late.inputs, ...optimizer.inputs(late.groups) }, outputs: late.outputs },
-      eval_step: { inputs: fed, outputs: evaluation },
+      eval_step,
       gradients: { inputs: training.inputs, outputs: training.gradients },
+      ...apart?.signatures,
     },
   };
 }
@@ -173,6 +195,8 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
       changes.map(({ parameter, gradient }) => [parameter.name, parameter.leaveGraph(gradient)]),
     ),
     trained: changes.map(({ parameter }) => parameter),
+    /** What differs from step to step for the same image. */
+    changing: [...context.reads.values(), ...(random?.input ? [random.input] : [])],
     groups: new Set(changes.map(({ group }) => group)),
   };
 }

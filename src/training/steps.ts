@@ -3,6 +3,7 @@
 import { float32, type HostTensor, int32, openSession, outputOf, type Runtime } from '../graph/session.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { StateDict } from '../weights/state-dict.js';
+import type { FeatureSizes } from './feature-cut.js';
 import { type Mix, mixFeeds, unmixed } from './mixing.js';
 import type { Group, GroupState, SlotKind } from './optimizer.js';
 import { phaseOf, type SlotStep } from './state-signatures.js';
@@ -18,12 +19,19 @@ import {
   type TensorSpec,
 } from './step-state.js';
 
-export type { StepCounters, StepState };
+export type { FeatureSizes, StepCounters, StepState };
 
 /** Images and labels as the loader hands them out. */
 export interface StepBatch {
   /** The bytes of [N, H, W, 3], row-major; the buffer reaches to the next multiple of 4. */
   pixels: Uint8Array;
+  labels: Int32Array;
+}
+
+/** What a frozen backbone makes of images, in place of them. */
+export interface FeatureBatch {
+  /** [N, size], row-major. */
+  features: Float32Array;
   labels: Int32Array;
 }
 
@@ -70,14 +78,18 @@ export interface Steps {
   restore(state: StepState): void;
   /** Those that training changes before `unfreeze`. */
   readonly trained: readonly ParameterSpec[];
-  /** One optimizer step. */
-  train(batch: StepBatch, learningRate: number, extras?: StepExtras): StepResult;
+  /** One optimizer step: to the bit the same one by the features of `features('train', batch)`. */
+  train(batch: StepBatch | FeatureBatch, learningRate: number, extras?: StepExtras): StepResult;
   /** Trains what was frozen from the next step on; for steps that were compiled with `unfreezeLater`. */
   unfreeze(): void;
   /** Whether `unfreeze` has been called since the weights were set. */
   readonly isUnfrozen: boolean;
-  /** Scores: [N, classes] in row-major order. */
-  evaluate(batch: StepBatch): StepResult & { logits: Float32Array };
+  /** Scores: [N, classes] in row-major order; the same ones by the features of `features('eval', batch)`. */
+  evaluate(batch: StepBatch | FeatureBatch): StepResult & { logits: Float32Array };
+  /** Undefined unless the steps were compiled with `features`, for a network that can be cut in two. */
+  readonly featureSizes: FeatureSizes | undefined;
+  /** What the frozen backbone makes of images: [N, size], row-major. It depends on no weight that is trained. */
+  features(pass: keyof FeatureSizes, batch: StepBatch): Float32Array;
   /**
    * The gradient of the training loss on one batch for each of `trained`, as the next step would see it before
    * `unfreeze`; nothing is updated.
@@ -97,7 +109,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
   const names = parameters.map(({ name }) => name);
   const random = { train_step: built.random, late_step: built.lateRandom };
   let counters = freshCounters(0);
-  const trainingFeeds = (name: 'train_step' | 'late_step', batch: StepBatch, mix = unmixed) => ({
+  const trainingFeeds = (name: 'train_step' | 'late_step', batch: StepBatch | FeatureBatch, mix = unmixed) => ({
     ...feeds(batch),
     ...(random[name] && { random_seed: int32([counters.runSeed, counters.step + counters.skipped + 1]) }),
     ...(options.mixing && mixFeeds(mix)),
@@ -157,7 +169,8 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
         late: { step: step - (counters.frozenSteps ?? 0), learningRate: backboneRate },
       };
       const used = new Map([...groups[name]].map((group) => [group, states[group]]));
-      const outputs = session.run(name, { ...trainingFeeds(name, batch, mix), ...optimizer.feeds(used) });
+      const feeds = { ...trainingFeeds(name, batch, mix), ...optimizer.feeds(used) };
+      const outputs = session.run('features' in batch ? 'train_head' : name, feeds);
       const done = result(batch, outputs);
       if (done.applied) counters.step += 1;
       else counters.skipped += 1;
@@ -171,9 +184,11 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
       return counters.frozenSteps !== undefined;
     },
     evaluate(batch) {
-      const outputs = session.run('eval_step', feeds(batch));
+      const outputs = session.run('features' in batch ? 'eval_head' : 'eval_step', feeds(batch));
       return { ...result(batch, outputs), logits: floats(outputOf(outputs, 'logits')) };
     },
+    featureSizes: built.featureSizes,
+    features: (pass, batch) => floats(outputOf(session.run(`${pass}_backbone`, feeds(batch)), 'features')),
     gradients: (batch) =>
       asStateDict(
         session.run('gradients', trainingFeeds('train_step', batch)),
@@ -183,13 +198,19 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
   };
 }
 
-function feeds({ pixels, labels }: StepBatch): Record<string, HostTensor> {
+function feeds(batch: StepBatch | FeatureBatch): Record<string, HostTensor> {
+  const { labels } = batch;
   if (labels.length === 0) throw new Error('internal: a batch without images');
+  if ('features' in batch) {
+    const { features } = batch;
+    return { features: float32(features, [labels.length, features.length / labels.length]), labels: int32(labels) };
+  }
+  const { pixels } = batch;
   const words = Math.ceil(pixels.byteLength / 4);
   return { pixels: int32(new Int32Array(pixels.buffer, pixels.byteOffset, words)), labels: int32(labels) };
 }
 
-function result({ labels }: StepBatch, outputs: Record<string, HostTensor>): StepResult {
+function result({ labels }: Pick<StepBatch, 'labels'>, outputs: Record<string, HostTensor>): StepResult {
   const scalar = (name: string) => outputOf(outputs, name).data[0] ?? Number.NaN;
   return {
     images: labels.length,
