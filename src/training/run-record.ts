@@ -67,6 +67,7 @@ export class RunRecord {
     const record = new RunRecord(parts);
     await record.#folder.tidy();
     await removeLeftovers(dirname(modelFile(parts.config)));
+    await removeLeftovers(dirname(parts.files.results));
     await (from ? record.#continue(from) : record.#begin());
     return record;
   }

@@ -3,7 +3,7 @@
 
 import { createReadStream } from 'node:fs';
 import { access, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { removeLeftovers, syncFolder, temporaryPath, writeAll, writeAtomically } from '../../atomic-file.js';
 
 const ending = '.safetensors';
@@ -134,6 +134,7 @@ export async function linkOver(from: string, to: string): Promise<void> {
   await rename(temporary, to);
   // Renaming one name of a file to another of its names leaves both.
   await rm(temporary, { force: true });
+  await syncFolder(dirname(to));
 }
 
 async function exists(path: string): Promise<boolean> {
