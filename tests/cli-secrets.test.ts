@@ -170,9 +170,14 @@ test('a bug is shown with its stack and without secrets, whether anybody waits f
   const failing = 'throw Object.assign(new Error("token " + process.env.HF_TOKEN), { key: process.env.WB_KEY })';
   const bugs: Record<string, string> = {
     waited: `process.stdout.write = () => { ${failing} };`,
-    timer: `setTimeout(() => { ${failing} }, 300);`,
-    rejection: `setTimeout(async () => { ${failing} }, 300);`,
+    timer: onceReady(`() => { ${failing} }`),
+    rejection: onceReady(`async () => { ${failing} }`),
   };
+  /** As soon as the program has begun to look after such errors. */
+  function onceReady(action: string): string {
+    const isReady = `process.listenerCount('uncaughtException') > 0`;
+    return `const timer = setInterval(() => { if (${isReady}) { clearInterval(timer); (${action})(); } }, 1);`;
+  }
   for (const [name, code] of Object.entries(bugs)) {
     const { status, stdout, stderr } = await run(['models'], {
       NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,

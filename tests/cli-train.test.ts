@@ -53,7 +53,7 @@ test('the files appear with the data, and not without', async () => {
 test('a mistake keeps the trainer from being loaded', async () => {
   const unused: TrainParts = { modelNames: async () => ['small'], loadTrainer: () => assert.fail('loaded') };
   await assert.rejects(runTraining(values({ model: 'smal' }), unused), /found 'smal'\. Did you mean small\?/);
-  await assert.rejects(runTraining(values({ wandb: true }), unused), /W&B logging is not part of this version yet/);
+  await assert.rejects(runTraining(values({ wandb: true }), unused), /needs an API key/);
   await assert.rejects(runTraining(values({ data_dir: 'none' }), unused), /Cannot find the data/);
   await assert.rejects(runTraining(values({ epochs: 1, warmup: 1 }), unused), /warmup/);
   assert.ok(!existsSync(join(folder, 'outputs')));

@@ -78,9 +78,8 @@ test('mistakes end in one line and code 2, and create nothing', () => {
   }
 });
 
-test('a misspelt model gets a suggestion, W&B a plain word', () => {
+test('a misspelt model gets a suggestion', () => {
   assert.match(run('--model=resnet110').stderr, /Bad value for model: expected one of .*Did you mean resnet101, /);
-  assert.match(run('--wandb=True').stderr, /W&B logging is not part of this version yet/);
 });
 
 test('a reader who leaves ends the program without a word', async () => {

@@ -1,6 +1,6 @@
 import { watchDeadline } from '../cluster/deadline.js';
 import { setDecodeThreads } from '../data/threads.js';
-import { exitCode, UserError } from '../errors.js';
+import { exitCode } from '../errors.js';
 import { completeConfig } from '../options/complete-config.js';
 import { checkModelName } from '../options/model-name.js';
 import { findRootDir } from '../options/paths.js';
@@ -8,6 +8,7 @@ import { type ChangedOption, mergeForResume } from '../options/resume-options.js
 import { type TrainConfig, trainOptions } from '../options.js';
 import type { Report } from '../reporting/events.js';
 import { nameRunFiles } from '../reporting/run-files.js';
+import { checkWandb } from '../reporting/wandb-settings.js';
 import { type FoundCheckpoint, findCheckpoint } from '../training/checkpoint/find.js';
 import { lockRun } from '../training/run-lock.js';
 import { createStopping } from '../training/stopping.js';
@@ -99,11 +100,8 @@ function plan(
 ): { config: TrainConfig; changed: readonly ChangedOption[] } {
   const { config, changed } = from ? mergeForResume(values, from.given, from.saved) : { config: values, changed: [] };
   checkModelName(config.model, modelNames);
-  if (config.wandb) {
-    throw new UserError('W&B logging is not part of this version yet', {
-      mend: 'Run with --wandb=False and compare runs by the files in outputs/results',
-    });
-  }
+  // A missing key is told before any work.
+  if (config.wandb) checkWandb();
   // A resumed run has its weights in the checkpoint: the file that they came from may be gone.
   return { config: completeConfig(config, { needsWeights: from === undefined }), changed };
 }

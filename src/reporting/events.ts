@@ -64,6 +64,8 @@ export type TrainingEvent =
   | { kind: 'epoch-end'; result: EpochResult }
   /** `step` counts all steps of the run. */
   | { kind: 'checkpoint'; path: string; step: number; seconds: number }
+  /** Where else the run can be seen. */
+  | { kind: 'tracked'; address: string }
   | { kind: 'saved'; what: string; path: string }
   | { kind: 'trained'; seconds: number }
   | { kind: 'tested'; seconds: number; metrics: Metrics }
@@ -88,8 +90,9 @@ export function combineReporters(reporters: readonly Reporter[]): Reporter {
     handle: (event) => {
       for (const reporter of reporters) reporter.handle(event);
     },
+    // The last one first: it may still have something to tell to those before it.
     close: async () => {
-      for (const reporter of reporters) await reporter.close();
+      for (const reporter of [...reporters].reverse()) await reporter.close();
     },
   };
 }

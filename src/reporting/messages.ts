@@ -43,6 +43,8 @@ function wordsFor(event: TrainingEvent): Message[] {
       return event.split === 'val' ? info('Calculating validation loss') : [];
     case 'epoch-end':
       return info(epochLine(event.result));
+    case 'tracked':
+      return info(`The run is at ${event.address}`);
     case 'saved':
       return info(`Saved ${event.what} to ${event.path}`);
     case 'trained':

@@ -6,9 +6,11 @@ import { createLogger } from './logger.js';
 import { createScreen, type ScreenStream } from './progress.js';
 import { createResults } from './results.js';
 import { createRunFiles, type RunFiles } from './run-files.js';
+import { createTensorboard, tensorboardFolder } from './tensorboard.js';
+import { createWandb } from './wandb.js';
 
 export interface ReportersSettings {
-  config: Pick<TrainConfig, 'deterministic'>;
+  config: Pick<TrainConfig, 'deterministic' | 'root_dir' | 'run_name' | 'wandb'>;
   /** Where to write, as `nameRunFiles` chose it or as the run did that this one goes on with. */
   files: RunFiles;
   /** The screen. */
@@ -18,10 +20,12 @@ export interface ReportersSettings {
   nowMs?: () => number;
   /** A terminal that knows no cursor movement; as TERM says, unless told. */
   isDumb?: boolean;
+  env?: NodeJS.ProcessEnv;
 }
 
 /**
- * Shows a run on the screen, logs it, and writes its table of results and its list of bad images. The files are created
+ * Shows a run on the screen, logs it, writes its table of results and its list of bad images, and tracks it for
+ * TensorBoard and, where that is wanted, at W&B. The files are created
  * with the first `data` event, so that a run which finds its data wanting leaves none behind; that event throws a
  * UserError when they can't be. After a `resumed` event the log and the list go on, and the table begins anew with the
  * epochs that were finished, so that no row is lost or there twice.
@@ -32,15 +36,16 @@ export function createReporters({
   stream,
   now = () => new Date(),
   nowMs = () => performance.now(),
-  isDumb = process.env['TERM'] === 'dumb',
+  env = process.env,
+  isDumb = env['TERM'] === 'dumb',
 }: ReportersSettings): Reporter {
   const screen = createScreen({ stream, nowMs, isDumb });
+  const warn = (path: string) => (error: unknown) => {
+    screen.print(`WARNING: cannot write to ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  };
   const openFiles = (earlier: readonly TrainingEvent[]) => {
     const resumed = earlier.find((event) => event.kind === 'resumed');
     createRunFiles(files, { isResumed: resumed !== undefined });
-    const warn = (path: string) => (error: unknown) => {
-      screen.print(`WARNING: cannot write to ${path}: ${error instanceof Error ? error.message : String(error)}`);
-    };
     screen.print(`Logging to ${files.log}`);
     const results = { history: resumed?.history, hasTimings: !config.deterministic };
     return combineReporters([
@@ -49,7 +54,15 @@ export function createReporters({
       createBadImageList({ path: files.bad, onFailure: warn(files.bad) }),
     ]);
   };
-  return combineReporters([openedBy('data', openFiles), screen]);
+  const local = combineReporters([openedBy('data', openFiles), screen]);
+  const folder = tensorboardFolder(config);
+  const trackers = [createTensorboard({ folder, onFailure: warn(folder), now })];
+  if (config.wandb) {
+    const onWarning = (message: string) => local.handle({ kind: 'warning', message });
+    const onAddress = (address: string) => local.handle({ kind: 'tracked', address });
+    trackers.push(createWandb({ config, onWarning, onAddress, env, now }));
+  }
+  return combineReporters([local, ...trackers]);
 }
 
 /** A listener that comes into being with the first event of a kind, and is then told of those before it, too. */

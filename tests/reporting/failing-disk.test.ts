@@ -34,9 +34,15 @@ interface Run {
 }
 
 function startRun(root: string): Run {
-  const files = nameRunFiles({ root_dir: root, run_name: 'mine' }, noon);
+  const place = { root_dir: root, run_name: 'mine' };
+  const files = nameRunFiles(place, noon);
   const stream = new FakeScreen();
-  const reporters = createReporters({ config: { deterministic: false }, files, stream, now: () => noon });
+  const reporters = createReporters({
+    config: { deterministic: false, wandb: false, ...place },
+    files,
+    stream,
+    now: () => noon,
+  });
   const tell = (...events: TrainingEvent[]) => {
     for (const event of events) reporters.handle(event);
   };

@@ -89,8 +89,14 @@ test('a table without timings has their columns, empty', () => {
 
 test('all listen, the files begin with the data, and they know what was told before', async () => {
   const stream = new FakeScreen();
-  const files = nameRunFiles({ root_dir: folder, run_name: 'mine' }, noon);
-  const reporters = createReporters({ config: { deterministic: false }, files, stream, now: () => noon });
+  const place = { root_dir: folder, run_name: 'mine' };
+  const files = nameRunFiles(place, noon);
+  const reporters = createReporters({
+    config: { deterministic: false, wandb: false, ...place },
+    files,
+    stream,
+    now: () => noon,
+  });
   for (const event of opening.slice(0, 2)) reporters.handle(event);
   assert.ok(!existsSync(join(folder, 'outputs')));
   for (const event of [...opening.slice(2), epochEnd(1, undefined), ...closing]) reporters.handle(event);

@@ -32,7 +32,12 @@ function resultOf(event: TrainingEvent): EpochResult {
 
 /** Tells of a run, or of a part of it; it is killed at its end unless it is closed. */
 function tell(events: readonly TrainingEvent[], { deterministic = true } = {}) {
-  const reporters = createReporters({ config: { deterministic }, files, stream: new FakeScreen(), now: () => noon });
+  const reporters = createReporters({
+    config: { deterministic, wandb: false, root_dir: folder, run_name: 'mine' },
+    files,
+    stream: new FakeScreen(),
+    now: () => noon,
+  });
   for (const event of events) reporters.handle(event);
   return reporters;
 }
