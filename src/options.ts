@@ -200,6 +200,12 @@ export const trainOptions = {
     expected: 'an integer from 1 to 1024',
     isInRange: (threads) => threads >= 1 && threads <= 1024,
   }),
+  cache: choice({
+    group: data,
+    help: 'auto computes what --freeze=backbone makes of images without augmentation once, and keeps it in outputs/features; off computes it in every epoch',
+    choices: ['auto', 'off'],
+    default: 'auto',
+  }),
 
   run_name: text({
     group: run,

@@ -175,6 +175,13 @@ const cases: Cases = {
     ],
     bad: [...notIntegers, '0', '1025'],
   },
+  cache: {
+    good: [
+      ['auto', 'auto'],
+      ['off', 'off'],
+    ],
+    bad: ['', 'Off', 'on', 'True'],
+  },
   run_name: {
     good: [
       ['default', 'default'],

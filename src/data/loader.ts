@@ -35,7 +35,7 @@ export interface Batch {
 }
 
 /** Batches of one pass over the images; iterating again begins another pass. */
-export interface Loader extends AsyncIterable<Batch> {
+export interface Loader<B = Batch> extends AsyncIterable<B> {
   readonly batches: number;
   readonly images: number;
 }

@@ -45,6 +45,7 @@ export const onResume: { readonly [Name in keyof TrainConfig]: OnResume } = {
   exif: 'fixed',
   bad_images: 'free',
   workers: 'free',
+  cache: 'free',
 
   run_name: 'own',
   root_dir: 'own',

@@ -51,6 +51,8 @@ export type TrainingEvent =
   | { kind: 'weights'; source: string | undefined; newLayer?: string | undefined }
   /** `trained`: parameters that are not frozen at first. */
   | { kind: 'model'; name: string; parameters: number; trained?: number }
+  /** What a frozen backbone makes of the images is kept: of `kept` of `images` by now; all of them take `bytes`. */
+  | { kind: 'features'; folder: string; kept: number; images: number; bytes: number }
   /** The run goes on where it stopped. `epoch` counts from 0; `history` holds all epochs that were finished. */
   | { kind: 'resumed'; path: string; epoch: number; step: number; history: readonly EpochResult[] }
   | { kind: 'warning'; message: string }

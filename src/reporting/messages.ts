@@ -27,6 +27,10 @@ function wordsFor(event: TrainingEvent): Message[] {
       return info(weightsLine(event));
     case 'model':
       return info(modelLine(event));
+    case 'features':
+      return info(
+        `Features of ${event.kept} of ${event.images} images are in ${event.folder}; those of all take ${megabytes(event.bytes)}`,
+      );
     case 'resumed':
       return info(`Resumed from ${event.path} at epoch ${event.epoch}, after step ${event.step}`);
     case 'stopped':
@@ -71,6 +75,10 @@ function info(text: string): Message[] {
 function weightsLine({ source, newLayer }: Extract<TrainingEvent, { kind: 'weights' }>): string {
   if (source === undefined) return 'Weights are random';
   return `Weights from ${source}${newLayer === undefined ? '' : `; the last layer, ${newLayer}, is new`}`;
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 function modelLine({ parameters, trained = parameters }: Extract<TrainingEvent, { kind: 'model' }>): string {

@@ -1,5 +1,6 @@
 // One pass over images: training or evaluating, batch by batch.
 
+import type { FeatureBatch } from '../data/feature-loader.js';
 import type { Batch, Loader } from '../data/loader.js';
 import type { BatchDone, Metrics, Report } from '../reporting/events.js';
 import { MeanMetrics } from './metrics.js';
@@ -7,10 +8,14 @@ import type { Mix } from './mixing.js';
 import type { StepResult, Steps } from './steps.js';
 import { heardSignals } from './stopping.js';
 
+/** A pass is over images, or over what a frozen backbone makes of them. */
+export type AnyBatch = Batch | FeatureBatch;
+export type AnyLoader = Loader<AnyBatch>;
+
 export interface PassPlan {
   report: Report;
   /** Hears of each batch before its step. */
-  onBatch?: (batch: Batch) => void;
+  onBatch?: (batch: AnyBatch) => void;
   /** Called once a second while a batch is waited for, as from a file system that hangs; what it throws ends the pass. */
   whileWaiting?: () => void;
   /** Called after each step; what it throws ends the pass. `batches` are those that are done. */
@@ -28,11 +33,11 @@ export interface EpochPlan extends PassPlan {
   /** Where the steps are added up; those of batches before the loader's first may be in it. */
   metrics?: MeanMetrics;
   /** Whether a step counts; all do unless told. */
-  accepts?: (result: StepResult, batch: Batch) => boolean;
+  accepts?: (result: StepResult, batch: AnyBatch) => boolean;
 }
 
 /** Trains on every batch of the loader once and reports each step. */
-export async function trainEpoch(steps: Steps, loader: Loader, plan: EpochPlan): Promise<Metrics> {
+export async function trainEpoch(steps: Steps, loader: AnyLoader, plan: EpochPlan): Promise<Metrics> {
   const { epoch, learningRate, backboneRate = learningRate, mixOf, metrics, accepts, report } = plan;
   return pass(loader, plan, {
     metrics: metrics ?? new MeanMetrics(),
@@ -43,7 +48,7 @@ export async function trainEpoch(steps: Steps, loader: Loader, plan: EpochPlan):
 }
 
 /** Measures every batch once, changing nothing. */
-export async function evaluateAll(steps: Steps, loader: Loader, plan: PassPlan): Promise<Metrics> {
+export async function evaluateAll(steps: Steps, loader: AnyLoader, plan: PassPlan): Promise<Metrics> {
   return pass(loader, plan, {
     metrics: new MeanMetrics(),
     run: (batch) => steps.evaluate(batch),
@@ -54,12 +59,12 @@ export async function evaluateAll(steps: Steps, loader: Loader, plan: PassPlan):
 
 interface PassParts {
   metrics: MeanMetrics;
-  run: (batch: Batch) => StepResult;
-  accepts: (result: StepResult, batch: Batch) => boolean;
+  run: (batch: AnyBatch) => StepResult;
+  accepts: (result: StepResult, batch: AnyBatch) => boolean;
   tell: (done: BatchDone) => void;
 }
 
-async function pass(loader: Loader, plan: PassPlan, { metrics, run, accepts, tell }: PassParts): Promise<Metrics> {
+async function pass(loader: AnyLoader, plan: PassPlan, { metrics, run, accepts, tell }: PassParts): Promise<Metrics> {
   const { batches } = loader;
   let lastEnd = performance.now();
   for await (const batch of watched(loader, plan.whileWaiting)) {
@@ -83,7 +88,7 @@ async function pass(loader: Loader, plan: PassPlan, { metrics, run, accepts, tel
 const watchMs = 1000;
 
 /** The same batches. What `watch` throws ends the wait at once: nothing is waited for any more. */
-async function* watched(loader: Loader, watch: (() => void) | undefined): AsyncGenerator<Batch, void, void> {
+async function* watched(loader: AnyLoader, watch: (() => void) | undefined): AsyncGenerator<AnyBatch, void, void> {
   if (!watch) return yield* loader;
   const batches = loader[Symbol.asyncIterator]();
   try {

@@ -7,6 +7,7 @@ import { findModel } from '../models/registry.js';
 import { structureOf } from '../models/structure.js';
 import type { TrainConfig } from '../options.js';
 import { balancedWeights, classCounts } from './class-weights.js';
+import { keepsFeatures } from './feature-cache.js';
 
 /** The model of a name that was checked. */
 export function requireModel(name: string): Model {
@@ -33,6 +34,7 @@ export function recipeOf(config: TrainConfig, { classes, train }: Dataset) {
     ...(config.class_weights === 'auto' && { classWeights: balancedWeights(classCounts(train, classes.length)) }),
     freeze: config.freeze,
     unfreezeLater: config.unfreeze_epoch > 0,
+    features: keepsFeatures(config),
     mixing: isMixed(config),
     guard: config.nan === 'skip',
   };

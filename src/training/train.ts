@@ -3,12 +3,12 @@
 import type { AugmentOptions } from '../data/augment.js';
 import { openDataset } from '../data/dataset.js';
 import type { ImageList } from '../data/image-list.js';
-import { createLoader, type Loader } from '../data/loader.js';
+import { createLoader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
 import { UserError } from '../errors.js';
 import type { Model } from '../models/model.js';
 import type { TrainConfig } from '../options.js';
-import type { Metrics, Report } from '../reporting/events.js';
+import type { Metrics, Report, Split } from '../reporting/events.js';
 import { nameRunFiles, type RunFiles } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import type { FoundWeights } from '../weights/sources.js';
@@ -17,7 +17,8 @@ import { createBadImages, stillUnreadable } from './bad-images.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
 import { fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
 import { restoreSteps } from './checkpoint/restore.js';
-import { evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
+import { type AnyLoader, evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
+import { openFeatureCache } from './feature-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
 import { drawMix } from './mixing.js';
@@ -79,6 +80,8 @@ export async function train(
   else await prepareWeights(steps, model, { ...config, found }, report);
   reportModel(steps, config.model, report);
 
+  const features = await openFeatureCache({ config, steps, dataset, preprocessing, runtime, report });
+
   const badImages = createBadImages({
     policy: config.bad_images,
     total: data.train + data.validation + data.test,
@@ -111,6 +114,7 @@ export async function train(
     if (error instanceof UserError && !lossCheck.hasFailed) await record.save();
     throw error;
   } finally {
+    await features?.close();
     steps.dispose();
   }
 
@@ -119,7 +123,7 @@ export async function train(
     const learningRate = learningRateAt(epoch, config);
     const augment = { kind: config.augment, seed: config.seed, epoch };
     const order = epochOrder(dataset.train.length, config.seed, epoch);
-    const loader = load(dataset.train, { order, augment, firstBatch });
+    const loader = load('train', dataset.train, { order, augment, firstBatch });
     report({ kind: 'epoch-start', epoch, epochs: config.epochs, batches: loader.batches, learningRate });
     if (config.unfreeze_epoch > 0 && epoch + 1 >= config.unfreeze_epoch && !steps.isUnfrozen) steps.unfreeze();
     const backboneRate = learningRate * ((config.lr_backbone ?? config.lr) / config.lr);
@@ -199,14 +203,19 @@ export async function train(
   }
 
   async function evaluate(split: 'val' | 'test', images: ImageList): Promise<Metrics> {
-    const loader = load(images);
+    const loader = load(split, images);
     report({ kind: 'evaluation-start', split, batches: loader.batches });
     return evaluateAll(steps, loader, passPlan);
   }
 
-  function load(images: ImageList, pass: PassOptions = {}): Loader {
+  function load(
+    split: Split,
+    images: ImageList,
+    { order = inOrder(images.length), ...pass }: PassOptions = {},
+  ): AnyLoader {
     const { batch_size: batchSize, workers } = config;
-    return createLoader({ images, order: inOrder(images.length), batchSize, preprocessing, workers, ...pass });
+    if (features) return features.load(split, { order, ...pass });
+    return createLoader({ images, order, batchSize, preprocessing, workers, ...pass });
   }
 }
 

@@ -43,6 +43,7 @@ const pairs: { [Name in keyof TrainConfig]: [saved: TrainConfig[Name], other: Tr
   exif: [true, false],
   bad_images: ['error', 'skip'],
   workers: [3, 5],
+  cache: ['off', 'auto'],
   run_name: ['first', 'second'],
   root_dir: ['/old', folder],
   device: ['cpu', 'cuda'],

@@ -60,6 +60,7 @@ const config = (change: Partial<TrainConfig> = {}): TrainConfig => ({
   data_dir: join(root, 'data'),
   val_split: 0.2,
   workers: 4,
+  cache: 'auto',
   run_name: 'test',
   root_dir: root,
   device: 'cpu',
