@@ -276,8 +276,8 @@ job_keep() { # OPTION ATTRIBUTE [DEFAULT [PREFIX]]
 
 job_attribute() { sed -n "s/^ *$1 = //p" <<<"$job_attributes" | head -n 1; }
 
-# A scheduler that is busy must not hold the job up.
-job_patiently() { if command -v timeout >/dev/null; then timeout 20 "$@"; else "$@"; fi; }
+# A scheduler that is busy must not hold the job up. TERM may be ignored by now.
+job_patiently() { if command -v timeout >/dev/null; then timeout -s KILL 30 "$@"; else "$@"; fi; }
 
 # Seconds of `D-HH:MM:SS`, `HH:MM:SS`, `MM:SS` or, from PBS, `SS`; nothing for other words.
 job_seconds() {
