@@ -1,6 +1,7 @@
 // Where a run is, in memory and on disk: the position that moves with each step, and the files that keep it.
 
 import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { removeLeftovers } from '../atomic-file.js';
 import type { Preprocessing } from '../data/preprocessing.js';
@@ -194,6 +195,8 @@ export class RunRecord {
     const { config, steps } = this.#parts;
     const path = modelFile(config);
     this.#isModelSaved = await this.#tryToWrite('model', async () => {
+      // Somebody may have taken it away.
+      await mkdir(dirname(path), { recursive: true });
       await saveModel(path, finite(steps.readWeights(), 'weights'), this.#facts);
       if (this.#isBestNow) await linkOver(path, bestModelFile(config));
     });

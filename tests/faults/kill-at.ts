@@ -25,6 +25,12 @@ function note(kind: string, path: string, from = ''): When | undefined {
   return kind === wantedKind && count === Number(wantedNumber) ? (wantedWhen as When) : undefined;
 }
 
+/** A rename to `last.safetensors`, which ends a save, counts as a kind of its own as well. */
+function noteRename(to: string, from: string): When | undefined {
+  const isLast = to.endsWith('/last.safetensors');
+  return (isLast ? note('last', to, from) : undefined) ?? note('rename', to, from);
+}
+
 function die(): void {
   process.kill(process.pid, 'SIGKILL');
 }
@@ -79,7 +85,7 @@ async function install(): Promise<void> {
       return file;
     },
     rename: (from: string, to: string) =>
-      isOurs(to) ? around(note('rename', to, from), () => promised.rename(from, to)) : promised.rename(from, to),
+      isOurs(to) ? around(noteRename(to, from), () => promised.rename(from, to)) : promised.rename(from, to),
     link: (from: string, to: string) =>
       isOurs(to) ? around(note('link', to, from), () => promised.link(from, to)) : promised.link(from, to),
     rm: (path: string, options?: object) =>
@@ -110,7 +116,7 @@ async function install(): Promise<void> {
     },
     renameSync(from: string, to: string) {
       if (!isOurs(to)) return original.renameSync(from, to);
-      return aroundSync(note('rename', to, from), () => original.renameSync(from, to));
+      return aroundSync(noteRename(to, from), () => original.renameSync(from, to));
     },
   });
   syncBuiltinESMExports();

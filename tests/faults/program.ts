@@ -32,17 +32,18 @@ export interface StartSetting {
   withPreload?: boolean;
   /** A command that runs the program, such as setpriv. */
   through?: readonly string[];
+  /** It is killed when it takes longer; a run takes seconds. */
+  patienceMs?: number;
 }
 
-/** No child outlives this: a run takes seconds. */
-const patienceMs = 300_000;
 const children = new Set<ChildProcess>();
 
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-export function start(args: readonly string[], { env, withPreload, through = [] }: StartSetting = {}): Running {
+export function start(args: readonly string[], setting: StartSetting = {}): Running {
+  const { env, withPreload, through = [], patienceMs = 600_000 } = setting;
   const [command = '', ...rest] = [
     ...through,
     process.execPath,

@@ -9,7 +9,7 @@ test('runs that are killed, stopped and damaged end as if nothing had been', asy
   const { failed, passed } = await runSuite({
     seed: 1,
     jobs: 2,
-    only: ['kills', 'saves'],
+    only: ['kills', 'saves', 'damage'],
     count: 1,
     print: (line) => lines.push(line),
   });

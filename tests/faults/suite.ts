@@ -1,12 +1,13 @@
 // Runs cases side by side, each in a folder of its own, and tells what became of them.
 
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { makeRoot, removeRoot } from '../training/small-run.js';
 import { command, type Place, type Recipe, requireEqual, requireTidy, resultOf } from './place.js';
-import { type Ending, endingText, run } from './program.js';
+import { type Ending, endingText, type Running, run, start } from './program.js';
+import { stopInSecondEpoch } from './unfinished.js';
 
 export interface Case {
   name: string;
@@ -20,6 +21,8 @@ export class Skipped extends Error {}
 export interface Reference {
   result: unknown;
   elapsedMs: number;
+  /** Of these, what set-up took. */
+  setUpMs: number;
 }
 
 export interface SuiteSettings {
@@ -38,6 +41,7 @@ export class Suite {
   readonly #jobs: number;
   readonly #folder: string;
   readonly #dataDir: string;
+  #unfinished: Promise<Place> | undefined;
   readonly #references = new Map<string, Promise<Reference>>();
 
   private constructor({ seed, jobs, print }: SuiteSettings, folder: string, dataDir: string) {
@@ -71,13 +75,17 @@ export class Suite {
 
   async #makeReference(recipe: Recipe): Promise<Reference> {
     const place = await this.#makePlace(`reference-${recipe.name}`);
-    const ending = await run(command(place, recipe));
+    const startedMs = performance.now();
+    const running = start(command(place, recipe));
+    await running.printed(setUpEnds);
+    const setUpMs = performance.now() - startedMs;
+    const ending = await running.ended;
     requireCode(ending, 0);
     requireTidy(place);
     const result = await resultOf(place, recipe);
     const seconds = (ending.elapsedMs / 1000).toFixed(1);
     this.print(`  the uninterrupted ${recipe.name} run took ${seconds} s`);
-    return { result, elapsedMs: ending.elapsedMs };
+    return { result, elapsedMs: ending.elapsedMs, setUpMs };
   }
 
   async #makePlace(name: string): Promise<Place> {
@@ -87,7 +95,7 @@ export class Suite {
   }
 
   /** Runs the cases, some at a time. */
-  async runAll(title: string, cases: readonly Case[]): Promise<void> {
+  async runAll(title: string, cases: readonly Case[], { jobs = this.#jobs } = {}): Promise<void> {
     const startedMs = performance.now();
     const before = this.failed;
     this.print(`${title}: ${cases.length} cases`);
@@ -98,7 +106,7 @@ export class Suite {
     const work = async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) await this.#runOne(next);
     };
-    await Promise.all(Array.from({ length: this.#jobs }, work));
+    await Promise.all(Array.from({ length: jobs }, work));
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
     this.print(`${title}: ${this.failed - before} of ${cases.length} failed, ${seconds} s`);
   }
@@ -123,6 +131,16 @@ export class Suite {
     await rm(place.root, { recursive: true, force: true });
   }
 
+  /** Makes `place` that of a run which was killed in its second epoch. */
+  async stopInSecondEpoch(place: Place, recipe: Recipe): Promise<void> {
+    this.#unfinished ??= this.#makePlace('unfinished').then(async (made) => {
+      await stopInSecondEpoch(made, recipe);
+      return made;
+    });
+    const { root } = await this.#unfinished;
+    await cp(root, place.root, { recursive: true });
+  }
+
   /** Resumes a run until its end, which must equal the uninterrupted one's; returns where it went on. */
   async resumeToEnd(place: Place, recipe: Recipe): Promise<string> {
     const { result } = await this.reference(recipe);
@@ -132,6 +150,22 @@ export class Suite {
     requireTidy(place);
     return `${goneOn(ending)}, equal`;
   }
+}
+
+/** The last words before the first step. */
+const setUpEnds = 'Model loaded';
+
+/**
+ * Waits for a moment of a run, told as a share of all its time. Moments of training are counted from its beginning, since set-up
+ * takes longer on a busy machine. Returns the time waited, and whether the run still lives.
+ */
+export async function waitForMoment(running: Running, moment: number, { elapsedMs, setUpMs }: Reference) {
+  const startedMs = performance.now();
+  const atMs = moment * elapsedMs;
+  let isAlive: boolean;
+  if (atMs < setUpMs) isAlive = await running.lives(atMs);
+  else isAlive = (await running.printed(setUpEnds)) && (await running.lives(atMs - setUpMs));
+  return { waitedMs: Math.round(performance.now() - startedMs), isAlive };
 }
 
 /** Where a run went on, by its own words. */
