@@ -139,6 +139,8 @@ test('submit.slurm runs from the folder of its submission, edited as a student w
   const options = ['--parsable', `--chdir=${repository}`, `--output=${root}/slurm-%j.out`, path];
   const id = execFileSync('sbatch', options, { cwd: repository, env: slurm.env, encoding: 'utf8' }).trim();
   await slurm.wait(id);
+  // The record of how the job ended is in the folder of its submission.
+  rmSync(join(repository, 'outputs/jobs', `${id}.state`));
   assert.match(output(id), /The run by-hand: finished \(exit code 0\)/);
   assert.ok(existsSync(join(root, 'outputs/models/by-hand.safetensors')));
 });
