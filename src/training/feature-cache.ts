@@ -168,10 +168,8 @@ function tellTrouble(report: Report): Trouble {
     },
     notKept: ({ message }) => stop(`Features can't be kept any more (${message}): the run goes on without`),
     noRoom: (needed, free) => {
-      const reserved = gigabytes(reservedBytes);
-      stop(
-        `The features of all images need ${gigabytes(needed)} in outputs/features, and of ${gigabytes(free)} that are free ${reserved} stay so: they are not kept, and each epoch computes them anew`,
-      );
+      const room = `they need ${gigabytes(needed)} in outputs/features, where ${gigabytes(free)} are free and ${gigabytes(reservedBytes)} are left to checkpoints`;
+      stop(`There is no room to keep the features of all images: ${room}. Each epoch computes them anew`);
     },
     damaged: (path) => {
       if (!isDamageTold)
