@@ -19,6 +19,8 @@ export interface Ending {
 export interface Running {
   child: ChildProcess;
   output: () => string;
+  /** Since its start. */
+  elapsedMs: () => number;
   /** Waits until the output holds the text; returns whether it ever did. */
   printed: (text: string | RegExp) => Promise<boolean>;
   /** Waits so long, or until the end; returns whether it has not ended. */
@@ -70,7 +72,7 @@ export function start(args: readonly string[], setting: StartSetting = {}): Runn
     children.delete(child);
     return { code, signal, elapsedMs: performance.now() - startedMs, output };
   });
-  return { child, output: () => output, printed, lives, ended };
+  return { child, output: () => output, elapsedMs: () => performance.now() - startedMs, printed, lives, ended };
 
   async function printed(text: string | RegExp): Promise<boolean> {
     const has = () => (typeof text === 'string' ? output.includes(text) : text.test(output));

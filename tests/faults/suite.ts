@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { makeRoot, removeRoot } from '../training/small-run.js';
+import type { Reference } from './moments.js';
 import { command, type Place, type Recipe, requireEqual, requireTidy, resultOf } from './place.js';
-import { type Ending, endingText, type Running, run, start } from './program.js';
+import { type Ending, endingText, run, start } from './program.js';
 import { stopInSecondEpoch } from './unfinished.js';
 
 export interface Case {
@@ -17,13 +18,6 @@ export interface Case {
 
 /** Thrown where a case can't be tried here. */
 export class Skipped extends Error {}
-
-export interface Reference {
-  result: unknown;
-  elapsedMs: number;
-  /** Of these, what set-up took. */
-  setUpMs: number;
-}
 
 export interface SuiteSettings {
   seed: number;
@@ -75,10 +69,9 @@ export class Suite {
 
   async #makeReference(recipe: Recipe): Promise<Reference> {
     const place = await this.#makePlace(`reference-${recipe.name}`);
-    const startedMs = performance.now();
     const running = start(command(place, recipe));
-    await running.printed(setUpEnds);
-    const setUpMs = performance.now() - startedMs;
+    await running.printed('Model loaded');
+    const setUpMs = running.elapsedMs();
     const ending = await running.ended;
     requireCode(ending, 0);
     requireTidy(place);
@@ -150,22 +143,6 @@ export class Suite {
     requireTidy(place);
     return `${goneOn(ending)}, equal`;
   }
-}
-
-/** The last words before the first step. */
-const setUpEnds = 'Model loaded';
-
-/**
- * Waits for a moment of a run, told as a share of all its time. Moments of training are counted from its beginning, since set-up
- * takes longer on a busy machine. Returns the time waited, and whether the run still lives.
- */
-export async function waitForMoment(running: Running, moment: number, { elapsedMs, setUpMs }: Reference) {
-  const startedMs = performance.now();
-  const atMs = moment * elapsedMs;
-  let isAlive: boolean;
-  if (atMs < setUpMs) isAlive = await running.lives(atMs);
-  else isAlive = (await running.printed(setUpEnds)) && (await running.lives(atMs - setUpMs));
-  return { waitedMs: Math.round(performance.now() - startedMs), isAlive };
 }
 
 /** Where a run went on, by its own words. */

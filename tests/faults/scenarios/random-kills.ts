@@ -1,9 +1,10 @@
 // SIGKILL at random moments of a run, from the start of its process to its end.
 
+import { waitForMoment } from '../moments.js';
 import { command, type Recipe, recipes, requireEqual, requireTidy, requireWhole } from '../place.js';
 import { start } from '../program.js';
 import { randomRow } from '../random.js';
-import { type Case, goneOn, requireCode, type Suite, waitForMoment } from '../suite.js';
+import { type Case, goneOn, requireCode, type Suite } from '../suite.js';
 
 /** `count` kills, every other one with threads as they come; after every third, the resumed run is killed as well. */
 export async function randomKills(suite: Suite, count: number): Promise<void> {
@@ -21,7 +22,7 @@ export async function randomKills(suite: Suite, count: number): Promise<void> {
 interface Plan {
   name: string;
   recipe: Recipe;
-  /** Shares of an uninterrupted run's time. */
+  /** Shares of an uninterrupted run. */
   moments: readonly number[];
 }
 
@@ -33,13 +34,14 @@ function killCase(suite: Suite, { name, recipe, moments }: Plan): Case {
       const seen: string[] = [];
       for (const moment of moments) {
         const running = start(command(place, recipe));
-        const { waitedMs, isAlive } = await waitForMoment(running, moment, reference);
+        const isAlive = await waitForMoment(running, place, moment, reference);
+        const killedMs = Math.round(running.elapsedMs());
         running.child.kill('SIGKILL');
         const ending = await running.ended;
         if (isAlive && ending.signal !== 'SIGKILL') requireCode(ending, 0);
         await requireWhole(place);
         const where = /Resumed/.test(ending.output) ? `${goneOn(ending)}, ` : '';
-        seen.push(`${where}killed at ${waitedMs} ms${ending.signal === 'SIGKILL' ? '' : ' (over by then)'}`);
+        seen.push(`${where}killed at ${killedMs} ms${ending.signal === 'SIGKILL' ? '' : ' (over by then)'}`);
       }
       const ending = await start(command(place, recipe)).ended;
       requireCode(ending, 0);

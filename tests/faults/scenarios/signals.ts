@@ -1,9 +1,10 @@
 // The signals with which people, shells and schedulers stop a run, and time limits.
 
+import { waitForMoment } from '../moments.js';
 import { command, recipes, requireEqual, requireTidy, requireWhole } from '../place.js';
 import { endingText, run, start } from '../program.js';
 import { randomRow } from '../random.js';
-import { type Case, hasStack, requireCode, type Suite, waitForMoment } from '../suite.js';
+import { type Case, hasStack, requireCode, type Suite } from '../suite.js';
 
 const recipe = recipes.deterministic;
 const resumable = 75;
@@ -38,7 +39,7 @@ export async function stopSignals(suite: Suite, count: number): Promise<void> {
 interface SignalPlan {
   name: string;
   signal: NodeJS.Signals;
-  /** Share of an uninterrupted run's time. */
+  /** A share of an uninterrupted run. */
   moment: number;
 }
 
@@ -48,7 +49,8 @@ function signalCase(suite: Suite, { name, signal, moment }: SignalPlan): Case {
     run: async (place) => {
       const reference = await suite.reference(recipe);
       const running = start(command(place, recipe));
-      const { waitedMs, isAlive } = await waitForMoment(running, moment, reference);
+      const isAlive = await waitForMoment(running, place, moment, reference);
+      const waitedMs = Math.round(running.elapsedMs());
       running.child.kill(signal);
       const ending = await running.ended;
       if (hasStack(ending.output)) throw new Error(ending.output);
@@ -72,10 +74,9 @@ function secondInterrupt(
   return {
     name,
     run: async (place) => {
-      const { elapsedMs, setUpMs } = await suite.reference(recipe);
       const running = start(command(place, recipe));
-      await running.printed('Model loaded');
-      await running.lives(Math.round((moment * (elapsedMs - setUpMs)) / 2));
+      // From the first step on, and not in the last ones.
+      await waitForMoment(running, place, 0.2 + moment / 2, await suite.reference(recipe));
       running.child.kill('SIGINT');
       await running.lives(pauseMs);
       running.child.kill('SIGINT');
