@@ -84,9 +84,9 @@ export const trainOptions = {
   }),
   precision: choice({
     group: training,
-    help: 'Arithmetic of the training step',
-    choices: ['fp32'],
-    default: 'fp32',
+    help: 'Arithmetic of convolutions and activations; auto takes bf16 where processor or GPU computes it faster',
+    choices: ['auto', 'fp32', 'bf16'],
+    default: 'auto',
   }),
   label_smoothing: decimal({
     group: training,

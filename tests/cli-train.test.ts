@@ -7,6 +7,7 @@ import { runTraining, type TrainParts } from '#src/commands/train.js';
 import { UserError } from '#src/errors.js';
 import { readOptions } from '#src/options/given.js';
 import { type TrainConfig, trainOptions } from '#src/options.js';
+import { choosePrecision } from '#src/training/precision-choice.js';
 
 let folder = '';
 beforeEach(() => {
@@ -32,8 +33,20 @@ test('the trainer gets the complete config', async () => {
     }),
   );
   assert.equal(code, 0);
-  assert.deepEqual(seen, { ...values({ epochs: 7 }), data_dir: folder });
+  const precision = choosePrecision('auto', 'auto');
+  assert.deepEqual(seen, { ...values({ epochs: 7 }), precision, data_dir: folder });
   assert.ok(Object.isFrozen(seen));
+});
+
+test('auto is a definite precision before anything starts, and what is asked for is kept', async () => {
+  const seen: string[] = [];
+  const noting = parts(async ({ precision }) => {
+    seen.push(precision);
+    return 'finished';
+  });
+  for (const precision of ['bf16', 'fp32', 'auto'] as const) await runTraining(values({ precision }), noting);
+  assert.deepEqual(seen.slice(0, 2), ['bf16', 'fp32']);
+  assert.match(seen[2] ?? '', /^(fp32|bf16)$/);
 });
 
 test('a run that was stopped and saved ends with a code of its own', async () => {

@@ -140,7 +140,14 @@ const cases: Cases = {
     ],
     bad: [...notNumbers, ...notNegative, '1', '1e30'],
   },
-  precision: { good: [['fp32', 'fp32']], bad: ['', 'bf16'] },
+  precision: {
+    good: [
+      ['auto', 'auto'],
+      ['fp32', 'fp32'],
+      ['bf16', 'bf16'],
+    ],
+    bad: ['', 'fp64', 'BF16'],
+  },
   seed: {
     good: [
       ['0', 0],
@@ -337,7 +344,7 @@ test('the defaults are those of the original program', () => {
     freeze: 'none',
     unfreeze_epoch: 0,
     lr_backbone: undefined,
-    precision: 'fp32',
+    precision: 'auto',
     seed: 42,
     model: 'resnet101',
     pretrained: true,

@@ -10,6 +10,7 @@ import type { Report } from '../reporting/events.js';
 import { nameRunFiles } from '../reporting/run-files.js';
 import { checkWandb } from '../reporting/wandb-settings.js';
 import { type FoundCheckpoint, findCheckpoint } from '../training/checkpoint/find.js';
+import { choosePrecision } from '../training/precision-choice.js';
 import { lockRun } from '../training/run-lock.js';
 import { createStopping } from '../training/stopping.js';
 import type { TrainSetting } from '../training/train.js';
@@ -92,18 +93,23 @@ async function holdingName<T>(
   }
 }
 
-/** The run's options: those of the checkpoint where it goes on and they are not given. */
+/**
+ * The run's options: those of the checkpoint where it goes on and they are not given. The precision becomes a definite
+ * one, which checkpoints keep; to ask for `auto` is then to ask for that.
+ */
 function plan(
   values: TrainConfig,
   modelNames: readonly string[],
   from?: { given: ReadonlySet<string>; saved: Readonly<Record<string, unknown>> },
 ): { config: TrainConfig; changed: readonly ChangedOption[] } {
-  const { config, changed } = from ? mergeForResume(values, from.given, from.saved) : { config: values, changed: [] };
+  const given = new Set([...(from?.given ?? [])].filter((name) => name !== 'precision' || values.precision !== 'auto'));
+  const { config, changed } = from ? mergeForResume(values, given, from.saved) : { config: values, changed: [] };
   checkModelName(config.model, modelNames);
   // A missing key is told before any work.
   if (config.wandb) checkWandb();
   // A resumed run has its weights in the checkpoint: the file that they came from may be gone.
-  return { config: completeConfig(config, { needsWeights: from === undefined }), changed };
+  const precision = choosePrecision(config.precision, config.device);
+  return { config: completeConfig({ ...config, precision }, { needsWeights: from === undefined }), changed };
 }
 
 /** A run goes on writing where it wrote, unless it has got another name. */

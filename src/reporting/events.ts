@@ -42,7 +42,7 @@ export interface BatchDone {
 export type TrainingEvent =
   /** `parameters` are the options as the user knows them, underscores and all. */
   | { kind: 'run'; parameters: Readonly<Record<string, unknown>> }
-  | { kind: 'device'; device: 'cpu' | 'cuda' }
+  | { kind: 'device'; device: 'cpu' | 'cuda'; precision?: 'fp32' | 'bf16' }
   | { kind: 'data'; split: Split; images: number; classes: number }
   /**
    * What the run starts from: a file or where it was published; undefined for random weights. `newLayer` is drawn anew,

@@ -8,6 +8,7 @@ import { structureOf } from '../models/structure.js';
 import type { TrainConfig } from '../options.js';
 import { balancedWeights, classCounts } from './class-weights.js';
 import { keepsFeatures } from './feature-cache.js';
+import { choosePrecision, floatTypeOf } from './precision-choice.js';
 
 /** The model of a name that was checked. */
 export function requireModel(name: string): Model {
@@ -29,6 +30,7 @@ export function recipeOf(config: TrainConfig, { classes, train }: Dataset) {
   const { optimizer: kind, momentum, weight_decay: weightDecay } = config;
   return {
     classes: classes.length,
+    precision: floatTypeOf(choosePrecision(config.precision, config.device)),
     optimizer: kind === 'adam' ? { kind, weightDecay } : { kind, momentum, weightDecay },
     labelSmoothing: config.label_smoothing,
     ...(config.class_weights === 'auto' && { classWeights: balancedWeights(classCounts(train, classes.length)) }),

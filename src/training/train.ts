@@ -22,6 +22,7 @@ import { openFeatureCache } from './feature-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
 import { drawMix } from './mixing.js';
+import { choosePrecision } from './precision-choice.js';
 import { preprocessingFor } from './preprocessing-choice.js';
 import { isMixed, recipeOf, requireFreezable, requireModel } from './recipe.js';
 import { resumeCommand } from './resume-command.js';
@@ -68,7 +69,7 @@ export async function train(
   if (before) requireSameData(before.data, data);
   const threads = deterministic ? before?.threads : undefined;
   const runtime = await openRuntime(config.device, { deterministic, ...(threads && { threads }) });
-  report({ kind: 'device', device: runtime.device });
+  report({ kind: 'device', device: runtime.device, precision: choosePrecision(config.precision, config.device) });
   if (before) {
     const { path, state } = before;
     report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });

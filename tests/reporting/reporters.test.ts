@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { createLogger } from '#src/reporting/logger.js';
+import { messagesFor } from '#src/reporting/messages.js';
 import { createReporters } from '#src/reporting/reporters.js';
 import { createResults } from '#src/reporting/results.js';
 import { nameRunFiles } from '#src/reporting/run-files.js';
@@ -112,6 +113,13 @@ test('all listen, the files begin with the data, and they know what was told bef
   assert.ok(!existsSync(files.bad));
   assert.equal(stream.lines[0], 'Running on cpu device');
   assert.equal(stream.lines[1], `Logging to ${join(folder, 'outputs/logger/mine20261124_12-00-00.log')}`);
+});
+
+test('a run in bf16 says so', () => {
+  const told = (precision: 'fp32' | 'bf16') =>
+    messagesFor({ kind: 'device', device: 'cuda', precision }).map(({ text }) => text);
+  assert.deepEqual(told('bf16'), ['Running on cuda device in bf16']);
+  assert.deepEqual(told('fp32'), ['Running on cuda device']);
 });
 
 test('a run that is killed keeps what it has logged', () => {
