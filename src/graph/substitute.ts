@@ -1,5 +1,7 @@
-// Ways through a finished graph: what depends on what, and the same computation over again from another tensor.
+// Ways through a finished graph: what depends on what, which computation it is, and the same over again from another
+// tensor.
 
+import { createHash } from 'node:crypto';
 import type { Node, Tensor } from './graph.js';
 
 /** The nodes that need any of `tensors`, whether by their value or only to come after them. */
@@ -24,6 +26,28 @@ export function nodesBefore(tensors: Iterable<Tensor>): Set<Node> {
     waiting.push(...node.inputs.map((input) => input.node), ...node.controls);
   }
   return found;
+}
+
+/**
+ * Stands for the computation of `tensors`, whatever their nodes' names: it differs where an op, a constant, a type or
+ * shape, or the name of a variable does.
+ */
+export function digestOf(tensors: Iterable<Tensor>): string {
+  const all = [...tensors];
+  const before = nodesBefore(all);
+  const numbers = new Map<Node, number>();
+  const numberOf = ({ node, index }: Tensor) => `${numbers.get(node)}:${index}`;
+  const hash = createHash('sha256');
+  for (const node of all[0]?.graph.nodes ?? []) {
+    if (!before.has(node)) continue;
+    const { op, inputs, controls, attributes } = node;
+    const bytes = (_: string, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
+    const about = [op, inputs.map(numberOf), controls.map((control) => numbers.get(control)), attributes];
+    hash.update(`${JSON.stringify(about, bytes)}\n`);
+    numbers.set(node, numbers.size);
+  }
+  return hash.update(all.map(numberOf).join()).digest('hex');
 }
 
 /**

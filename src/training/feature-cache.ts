@@ -122,11 +122,11 @@ async function openStores(root: string, sizes: FeatureSizes, parts: FeatureCache
 /** Stands for all that features depend on, but for the image. */
 function keyOf({ config, steps, preprocessing, runtime }: FeatureCacheParts): string {
   const { device, tensorflowVersion, threads } = runtime;
-  const { model, precision, deterministic } = config;
-  const { resize, crop, interpolation, mean, std, exif = false } = preprocessing;
+  const { deterministic } = config;
+  const { resize, crop, interpolation, exif = false } = preprocessing;
   const about = {
-    ...{ formatVersion, version, tensorflowVersion, device, model, precision, sizes: steps.featureSizes },
-    ...{ resize, crop, interpolation, mean, std, exif },
+    ...{ formatVersion, version, tensorflowVersion, device, computation: steps.featureDigest },
+    ...{ resize, crop, interpolation, exif },
     // Other threads compute other last bits.
     threads: deterministic ? threads : undefined,
   };

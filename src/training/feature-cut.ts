@@ -6,7 +6,7 @@ import type { Tensor } from '../graph/graph.js';
 import { cast, reshape } from '../graph/ops/array.js';
 import { placeholder } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
-import { nodesAfter, nodesBefore, substitute } from '../graph/substitute.js';
+import { digestOf, nodesAfter, nodesBefore, substitute } from '../graph/substitute.js';
 import { elementCount, isFloat } from '../graph/types.js';
 
 /** Numbers that an image's features are made of, in training and in evaluation. */
@@ -23,14 +23,18 @@ interface Cuttable {
   changing: readonly Tensor[];
 }
 
-/** Both kinds of step in two parts each; undefined where one of them can't be cut in two. */
+/**
+ * Both kinds of step in two parts each, and what stands for the computation of the features; undefined where one of them
+ * can't be cut in two.
+ */
 export function featureSteps(
   steps: Record<keyof FeatureSizes, Cuttable>,
-): { sizes: FeatureSizes; signatures: Record<FeatureStepName, Signature> } | undefined {
+): { sizes: FeatureSizes; digest: string; signatures: Record<FeatureStepName, Signature> } | undefined {
   const [train, evaluation] = [cutAtFeatures(steps.train), cutAtFeatures(steps.eval)];
   if (!train || !evaluation) return undefined;
   return {
     sizes: { train: train.size, eval: evaluation.size },
+    digest: digestOf([train.backbone, evaluation.backbone].flatMap(({ outputs }) => Object.values(outputs))),
     signatures: {
       train_backbone: train.backbone,
       train_head: train.head,

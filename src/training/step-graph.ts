@@ -79,6 +79,8 @@ export interface StepGraph {
   lateRandom: boolean;
   /** Numbers that an image's features are made of, in training and in evaluation; none where there is no such cut. */
   featureSizes: FeatureSizes | undefined;
+  /** Stands for the computation of features, up to the weights' values. */
+  featureDigest: string | undefined;
 }
 
 /** Throws a `UserError` where `freeze` does not fit the model. */
@@ -127,6 +129,7 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     random: 'random_seed' in training.inputs,
     lateRandom: 'random_seed' in late.inputs,
     featureSizes: apart?.sizes,
+    featureDigest: apart?.digest,
     signatures: {
       ...initSignatures(graph, parameters.all, optimizer),
       ...slotSignatures(graph, optimizer),

@@ -88,6 +88,8 @@ export interface Steps {
   evaluate(batch: StepBatch | FeatureBatch): StepResult & { logits: Float32Array };
   /** Undefined unless the steps were compiled with `features`, for a network that can be cut in two. */
   readonly featureSizes: FeatureSizes | undefined;
+  /** Stands for the computation of features, up to the weights' values; undefined where there is none. */
+  readonly featureDigest: string | undefined;
   /** What the frozen backbone makes of images: [N, size], row-major. It depends on no weight that is trained. */
   features(pass: keyof FeatureSizes, batch: StepBatch): Float32Array;
   /**
@@ -188,6 +190,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
       return { ...result(batch, outputs), logits: floats(outputOf(outputs, 'logits')) };
     },
     featureSizes: built.featureSizes,
+    featureDigest: built.featureDigest,
     features: (pass, batch) => floats(outputOf(session.run(`${pass}_backbone`, feeds(batch)), 'features')),
     gradients: (batch) =>
       asStateDict(

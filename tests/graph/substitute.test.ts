@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Graph, type Tensor } from '#src/graph/graph.js';
 import { relu } from '#src/graph/ops/activation.js';
+import { cast } from '#src/graph/ops/array.js';
 import { add, mul } from '#src/graph/ops/math.js';
-import { identity, placeholder } from '#src/graph/ops/source.js';
+import { floatConstant, identity, placeholder } from '#src/graph/ops/source.js';
 import { Variable } from '#src/graph/ops/state.js';
 import { float32, openSession, outputOf } from '#src/graph/session.js';
-import { nodesAfter, nodesBefore, substitute } from '#src/graph/substitute.js';
+import { digestOf, nodesAfter, nodesBefore, substitute } from '#src/graph/substitute.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 
 /** y = relu(x + 1) * kept, which then becomes y. */
@@ -68,6 +69,28 @@ test('a substitute is computed from the other tensor, with all that waits for it
     assert.equal(kept(), 15, `${name} assigns`);
   }
   session.dispose();
+});
+
+test('a digest stands for the computation, whatever its nodes are called', () => {
+  const digest = ({
+    scope = 'a',
+    constant = 2,
+    name = 'w',
+    dtype = 'float32' as 'float32' | 'bfloat16',
+    twice = false,
+  } = {}) => {
+    const graph = new Graph();
+    return graph.scope(scope, () => {
+      const x = cast(placeholder(graph, 'x', 'float32', [null]), dtype);
+      const w = cast(new Variable(graph, name, 'float32', []).read(), dtype);
+      const y = mul(add(x, cast(floatConstant(graph, constant), dtype)), w);
+      return digestOf([twice ? add(y, y) : y]);
+    });
+  };
+  assert.match(digest(), /^[0-9a-f]{64}$/);
+  assert.equal(digest({ scope: 'b' }), digest());
+  const others = [{}, { constant: 3 }, { name: 'v' }, { dtype: 'bfloat16' as const }, { twice: true }];
+  assert.equal(new Set(others.map(digest)).size, others.length);
 });
 
 test('what does not depend on the tensor stays itself', () => {

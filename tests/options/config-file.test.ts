@@ -44,6 +44,7 @@ pre: resnet
 data_dir: &where some/where
 val-split: 0.25
 workers: 2
+cache: off
 run_name: 007
 root_dir: *where
 device: cpu
@@ -84,6 +85,7 @@ deterministic: true
     data_dir: 'some/where',
     val_split: 0.25,
     workers: 2,
+    cache: 'off',
     run_name: '007',
     root_dir: 'some/where',
     device: 'cpu',
