@@ -354,6 +354,7 @@ test('the defaults are those of the original program', () => {
     val_split: 0.2,
     exif: false,
     bad_images: 'skip',
+    cache: 'auto',
     run_name: 'default',
     device: 'auto',
     resume: undefined,
