@@ -59,6 +59,8 @@ for (const [name, options, sizes] of [
   ['a guard', { guard: true }, { train: 6, eval: 6 }],
   ['class weights and smoothing', { classWeights: [1, 2, 3, 4], labelSmoothing: 0.1 }, { train: 6, eval: 6 }],
   ['dropout, after which frozen layers come', { model: dropping }, { train: 45, eval: 7 }],
+  ['bfloat16', { precision: 'bfloat16' }, { train: 6, eval: 6 }],
+  ['bfloat16 and dropout', { model: dropping, precision: 'bfloat16' }, { train: 45, eval: 7 }],
   ['a convolution as head', { model: convolving }, { train: 45, eval: 45 }],
 ] as const) {
   test(`the head alone does the same steps, with ${name}`, async () => {
