@@ -32,7 +32,7 @@ export async function stopSignals(suite: Suite, count: number): Promise<void> {
   await suite.reference(recipes.long);
   await suite.runAll(
     'time limits',
-    [1.5, 2, 3, 4].map((share) => jobChain(suite, share)),
+    [2, 3, 4].map((share) => jobChain(suite, share)),
   );
 }
 
