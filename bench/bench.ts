@@ -1,31 +1,36 @@
 // npm run bench -- --model=resnet18 --batch_size=32 --steps=8: how fast this machine trains, as one line of JSON.
 // With --pytorch=PYTHON the same work is done by PyTorch, in turns, and the ratios are printed as well.
 
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { modelNames } from '#src/models/registry.js';
 import { writeBenchImages } from './images.js';
 import type { Work } from './measure.js';
+import { type Figures, measure, startPytorch } from './start.js';
+import { runSuite } from './suite.js';
 
 const help = `Usage: npm run bench -- [options]
 
   --model=NAME         network (resnet18)
   --batch_size=N       images in a step (32)
   --steps=N            steps in each of three rounds (8)
-  --precision=fp32     arithmetic
+  --precision=P        arithmetic: fp32, bf16 (fp32)
   --device=DEVICE      auto, cpu or cuda (auto)
   --pytorch=PYTHON     also measure PyTorch, with this Python; it needs torch, torchvision and pillow
-  --pytorch_mode=MODE  its setting: nchw, channels_last (nchw)
-  --rounds=N           with --pytorch: turns of each (2)
+  --pytorch_mode=MODE  its setting, of nchw, channels_last, bf16 and compile, joined by + (nchw)
+  --rounds=N           with --pytorch or --suite: turns of each (2)
+  --suite              training steps of several networks in all precisions (and, with --pytorch, all of its settings),
+                       in turns, into a table in bench/results; with --model, of that network alone
 `;
 
-type Figures = Record<string, number | string>;
-
 const settings = readSettings();
+if (settings.suite) {
+  const path = await runSuite(settings);
+  console.log(`Wrote ${path}.md and ${path}.json`);
+  process.exit(0);
+}
 const folder = await mkdtemp(join(tmpdir(), 'deep-cnn-bench-'));
 try {
   await writeBenchImages(folder, Math.max(settings.batchSize * settings.steps, 256));
@@ -36,7 +41,7 @@ try {
 
 async function measureAll(images: string): Promise<void> {
   const { model, batchSize, steps, device, precision, pytorch, rounds } = settings;
-  const work = { model, batchSize, steps, device, folder: images };
+  const work = { model, batchSize, steps, device, precision, folder: images };
   const named = { model, batch_size: batchSize, precision };
   if (pytorch === undefined) {
     console.log(JSON.stringify({ ...named, ...rounded(await measureOurs(work)) }));
@@ -58,20 +63,9 @@ async function measureOurs(work: Omit<Work, 'what'>): Promise<Figures> {
   return { ...training, ...(await measure({ ...work, what: 'loader' })) };
 }
 
-async function measure(work: Work): Promise<Figures> {
-  const script = fileURLToPath(new URL('./measure.js', import.meta.url));
-  return lastLine(await promisify(execFile)(process.execPath, [script, JSON.stringify(work)]));
-}
-
-async function measurePytorch(python: string, images: string): Promise<Figures> {
-  const { model, batchSize, steps, pytorchMode } = settings;
-  const script = fileURLToPath(new URL('../../bench/pytorch.py', import.meta.url));
-  const options = [`--model=${model}`, `--batch_size=${batchSize}`, `--steps=${steps}`, `--mode=${pytorchMode}`];
-  return lastLine(await promisify(execFile)(python, [script, ...options, `--folder=${images}`]));
-}
-
-function lastLine({ stdout }: { stdout: string }): Figures {
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Figures;
+function measurePytorch(python: string, images: string): Promise<Figures> {
+  const { model, batchSize, steps, pytorchMode: mode } = settings;
+  return startPytorch(python, { model, batchSize, steps, mode }, [`--folder=${images}`]);
 }
 
 /** Mean of ours over mean of theirs, for each figure that both have. */
@@ -105,6 +99,7 @@ function readSettings() {
     pytorch: text,
     pytorch_mode: text,
     rounds: text,
+    suite: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   } as const;
   try {
@@ -114,13 +109,15 @@ function readSettings() {
       process.exit(0);
     }
     return {
+      suite: values.suite ?? false,
+      only: values.model,
       model: oneOf('model', values.model ?? 'resnet18', modelNames()),
       batchSize: count('batch_size', values.batch_size ?? '32'),
       steps: count('steps', values.steps ?? '8'),
-      precision: oneOf('precision', values.precision ?? 'fp32', ['fp32']),
+      precision: oneOf('precision', values.precision ?? 'fp32', ['fp32', 'bf16'] as const),
       device: oneOf('device', values.device ?? 'auto', ['auto', 'cpu', 'cuda'] as const),
       pytorch: values.pytorch,
-      pytorchMode: oneOf('pytorch_mode', values.pytorch_mode ?? 'nchw', ['nchw', 'channels_last']),
+      pytorchMode: values.pytorch_mode ?? 'nchw',
       rounds: count('rounds', values.rounds ?? '2'),
     };
   } catch (error) {

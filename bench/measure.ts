@@ -8,16 +8,19 @@ import { defaultWorkers } from '#src/data/threads.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { trainEpoch } from '#src/training/epoch.js';
+import { floatTypeOf, type Precision } from '#src/training/precision-choice.js';
 import { compileSteps, type StepBatch } from '#src/training/steps.js';
 import { measureLoader } from './loader.js';
 
 export interface Work {
-  what: 'training' | 'loader';
+  /** `steps`: the training step alone. */
+  what: 'training' | 'steps' | 'loader';
   model: string;
   batchSize: number;
   steps: number;
   device: 'auto' | 'cpu' | 'cuda';
-  /** A folder of class folders with at least batchSize x steps images. */
+  precision: Precision;
+  /** A folder of class folders with at least batchSize x steps images; `steps` needs none. */
   folder: string;
 }
 
@@ -26,19 +29,33 @@ const classes = 365;
 const preprocessing = preprocessings.resnet;
 
 const work = JSON.parse(process.argv[2] ?? '{}') as Work;
-console.log(JSON.stringify(work.what === 'training' ? await measureTraining(work) : await measureLoading(work)));
+console.log(JSON.stringify(work.what === 'loader' ? await measureLoading(work) : await measureTraining(work)));
 
-async function measureTraining({ model: name, batchSize, steps: stepCount, device, folder }: Work) {
+async function measureTraining({ what, model: name, batchSize, steps: stepCount, device, precision, folder }: Work) {
   const model = findModel(name);
   if (!model) throw new Error(`There is no model ${name}.`);
   const runtime = await openRuntime(device);
-  const steps = await compileSteps(runtime, { model, classes, input: preprocessing, optimizer: { kind: 'adam' } });
+  const steps = await compileSteps(runtime, {
+    ...{ model, classes, input: preprocessing, optimizer: { kind: 'adam' } },
+    precision: floatTypeOf(precision),
+  });
   steps.drawWeights(42);
   const batch = syntheticBatch(batchSize);
   steps.train(batch, 1e-3);
   // `performance` counts from the start of the process.
   const firstStepSeconds = performance.now() / 1000;
   steps.train(batch, 1e-3);
+
+  const perSecond = (ms: number) => (batchSize * stepCount * 1000) / ms;
+  if (what === 'steps') {
+    const ms: number[] = [];
+    for (let step = 0; step < stepCount; step++) ms.push(await timed(() => steps.train(batch, 1e-3)));
+    return {
+      train_images_per_second: (batchSize * 1000) / median(ms),
+      peak_rss_mb: process.resourceUsage().maxRSS / 1024,
+      first_step_seconds: firstStepSeconds,
+    };
+  }
 
   const { images } = await scanImageFolder(folder);
   const realEpoch = async (epoch: number) => {
@@ -59,7 +76,6 @@ async function measureTraining({ model: name, batchSize, steps: stepCount, devic
 
   steps.evaluate(batch);
   const evalMs = await timed(() => repeat(stepCount, () => steps.evaluate(batch)));
-  const perSecond = (ms: number) => (batchSize * stepCount * 1000) / ms;
   return {
     train_images_per_second: perSecond(median(stepMs)),
     eval_images_per_second: perSecond(evalMs),

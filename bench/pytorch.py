@@ -1,4 +1,5 @@
-"""The work of bench.ts in PyTorch, as one line of JSON: its default recipe (NCHW, float32, Adam), or channels-last.
+"""The work of bench.ts in PyTorch, as one line of JSON: its default recipe (NCHW, float32, Adam), or
+channels-last, bf16 autocast, torch.compile, joined by "+".
 
 Needs torch, torchvision and pillow, in an environment of its own. Started by bench.ts with --pytorch=PYTHON.
 """
@@ -25,20 +26,23 @@ def main():
     parser.add_argument("--model", default="resnet18")
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--mode", choices=["nchw", "channels_last"], default="nchw")
-    parser.add_argument("--folder", required=True)
+    parser.add_argument("--mode", type=mode, default={"nchw"}, help="of nchw, channels_last, bf16, compile")
+    parser.add_argument("--steps_only", action="store_true", help="no epochs, evaluation or loader")
+    parser.add_argument("--folder")
     options = parser.parse_args()
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layout = torch.channels_last if options.mode == "channels_last" else torch.contiguous_format
+    layout = torch.channels_last if "channels_last" in options.mode else torch.contiguous_format
     model = torchvision.models.get_model(options.model, weights=None, num_classes=CLASSES)
     model = model.to(device, memory_format=layout).train()
+    run = torch.compile(model) if "compile" in options.mode else model
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     loss_fn = torch.nn.CrossEntropyLoss()
 
     def train_step(images, labels):
         optimizer.zero_grad()
-        loss = loss_fn(model(images), labels)
+        with torch.autocast(device.type, torch.bfloat16, enabled="bf16" in options.mode):
+            loss = loss_fn(run(images), labels)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -48,6 +52,17 @@ def main():
     train_step(images, labels)
     first_step_seconds = time.perf_counter() - started
     train_step(images, labels)
+
+    if options.steps_only:
+        seconds = [timed(lambda: train_step(images, labels)) for _ in range(options.steps)]
+        figures = {
+            "train_images_per_second": options.batch_size / statistics.median(seconds),
+            "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "first_step_seconds": first_step_seconds,
+            "torch": torch.__version__,
+        }
+        print(json.dumps(figures))
+        return
 
     def loader(repeats=1):
         preprocess = transforms.Compose(
@@ -77,7 +92,7 @@ def main():
     peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled="bf16" in options.mode):
         model(images).sum().item()
         eval_seconds = timed(lambda: [model(images).sum().item() for _ in range(options.steps)])
 
@@ -93,6 +108,13 @@ def main():
         "torch": torch.__version__,
     }
     print(json.dumps(figures))
+
+
+def mode(text):
+    parts = set(text.split("+"))
+    if not parts <= {"nchw", "channels_last", "bf16", "compile"}:
+        raise argparse.ArgumentTypeError(f"no such mode: {text}")
+    return parts
 
 
 def loader_rate(loader, batch_size, wanted=2000):
