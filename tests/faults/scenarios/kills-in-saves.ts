@@ -31,7 +31,12 @@ export async function killsInSaves(suite: Suite, count: number): Promise<void> {
   ]);
   for (const kind of count < fewCases ? kinds.slice(0, 3) : kinds) {
     const total = calls.filter((call) => call.kind === kind).length;
-    const cases = spread(total, count).map((number, index) => killCase(suite, { kind, number, total, index }));
+    const moments = kind === 'write' ? (['before', 'middle', 'after'] as const) : (['before', 'after'] as const);
+    // Each moment of each call is one that can be chosen.
+    const cases = spread(total * moments.length, count).map((chosen) => {
+      const [number, which] = [Math.ceil(chosen / moments.length), (chosen - 1) % moments.length];
+      return killCase(suite, { kind, number, total, when: moments[which] ?? 'before' });
+    });
     await suite.runAll(`kills at a ${kind}`, cases);
   }
 }
@@ -51,12 +56,10 @@ interface Kill {
   kind: (typeof kinds)[number];
   number: number;
   total: number;
-  index: number;
+  when: 'before' | 'middle' | 'after';
 }
 
-function killCase(suite: Suite, { kind, number, total, index }: Kill): Case {
-  const moments = kind === 'write' ? ['before', 'middle', 'after'] : ['before', 'after'];
-  const when = moments[index % moments.length] ?? 'before';
+function killCase(suite: Suite, { kind, number, total, when }: Kill): Case {
   return {
     name: `kill ${when === 'middle' ? 'in the middle of' : when} ${kind} ${number} of ${total}`,
     run: async (place) => {
