@@ -21,7 +21,7 @@ export async function soak(suite: Suite): Promise<void> {
     const running = start(command(place, { ...recipes.usual, options }), { patienceMs: 4 * 3600 * 1000 });
     await running.printed('Epoch: 65 ');
     const mib: number[] = [];
-    while (await running.lives(500)) mib.push(residentMib(running.child.pid ?? 0));
+    while (await running.lives(500)) mib.push(...residentMib(running.child.pid ?? 0));
     requireCode(await running.ended, 0);
     const quarter = Math.floor(mib.length / 4);
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -35,7 +35,8 @@ export async function soak(suite: Suite): Promise<void> {
   await suite.runAll('soak', [{ name: 'memory', run: watch }], { jobs: 1 });
 }
 
-function residentMib(pid: number): number {
+/** Nothing of a process that is just ending. */
+function residentMib(pid: number): number[] {
   const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib) / 1024;
+  return kib === undefined ? [] : [Number(kib) / 1024];
 }
