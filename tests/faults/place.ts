@@ -2,7 +2,7 @@
 
 import { deepStrictEqual } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCheckpoint } from '#src/training/checkpoint/find.js';
 import { CheckpointFolder, checkpointFolder } from '#src/training/checkpoint/folder.js';
@@ -114,11 +114,12 @@ function closingLines(place: Place): string[] {
     .slice(-2);
 }
 
+/** The file that was changed last. Names don't tell: two runs may begin in one second. */
 function newest(folder: string, ending: string): string {
-  const names = readdirSync(folder).filter((name) => name.endsWith(ending));
-  const name = names.sort().at(-1);
-  if (name === undefined) throw new Error(`nothing ends with ${ending} in ${folder}`);
-  return join(folder, name);
+  const paths = list(folder).flatMap((name) => (name.endsWith(ending) ? [join(folder, name)] : []));
+  const [path] = paths.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  if (path === undefined) throw new Error(`nothing ends with ${ending} in ${folder}`);
+  return path;
 }
 
 /** Throws where a file under one of the final names is not whole. Returns the number of checkpoints. */

@@ -36,6 +36,7 @@ export async function soak(suite: Suite): Promise<void> {
 }
 
 /** Nothing of a process that is just ending. */
+/** One number, or none when the process is just ending. */
 function residentMib(pid: number): number[] {
   const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return kib === undefined ? [] : [Number(kib) / 1024];
