@@ -35,7 +35,6 @@ export async function soak(suite: Suite): Promise<void> {
   await suite.runAll('soak', [{ name: 'memory', run: watch }], { jobs: 1 });
 }
 
-/** Nothing of a process that is just ending. */
 /** One number, or none when the process is just ending. */
 function residentMib(pid: number): number[] {
   const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
