@@ -28,7 +28,7 @@ const usual = [
 export const recipes = {
   deterministic: { name: 'deterministic', options: [...usual, '--epochs=2', '--deterministic'], isDeterministic: true },
   usual: { name: 'usual', options: [...usual, '--epochs=2'], isDeterministic: false },
-  long: { name: 'long', options: [...usual, '--epochs=16', '--deterministic'], isDeterministic: true },
+  long: { name: 'long', options: [...usual, '--epochs=40', '--deterministic'], isDeterministic: true },
 } as const satisfies Record<string, Recipe>;
 
 /** Steps of a run of two epochs. */
