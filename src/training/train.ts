@@ -107,7 +107,10 @@ export async function train(
   };
   record.startClock();
   try {
-    while (!record.isOver) await runEpoch();
+    while (!record.isOver) {
+      stopIfAsked();
+      await runEpoch();
+    }
     return await finish();
   } catch (error) {
     if (error instanceof StopNow) return await stop(error.reason);
@@ -154,7 +157,6 @@ export async function train(
     const result = { epoch: epoch + 1, train: trained, validation, learningRate, seconds, imagesPerSecond };
     await record.endEpoch(result);
     report({ kind: 'epoch-end', result });
-    if (!record.isOver) stopIfAsked();
   }
 
   async function finish(): Promise<'finished'> {

@@ -62,8 +62,8 @@ async function stateOf(config: TrainConfig): Promise<unknown> {
 
 /** In the second epoch, twice in a row. */
 const late = [[5, 1]];
-/** In the first epoch; after its last step, before validation. */
-const early = [[1], [3]];
+/** Before the first step; in the first epoch; after its last step, before validation. */
+const early = [[0], [1], [3]];
 
 const recipes: [name: string, stops: number[][], options: Partial<TrainConfig>][] = [
   ['Adam with weight decay', [...early, ...late], { weight_decay: 1e-2, model: 'squeezenet1_1' }],
