@@ -6,6 +6,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } fro
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isAlive, machineId } from './process-identity.mjs';
+import { hasCode } from './system-error.js';
 
 /**
  * Replaces the file at `path`, whose folder must exist, by what `write` writes into an empty file. When this returns, the
@@ -127,7 +128,7 @@ async function unlessUnsupported(codes: readonly string[], action: Promise<void>
   try {
     await action;
   } catch (error) {
-    if (!hasCode(error, codes)) throw error;
+    if (!hasCode(error, ...codes)) throw error;
   }
 }
 
@@ -135,10 +136,6 @@ function unlessUnsupportedSync(codes: readonly string[], action: () => void): vo
   try {
     action();
   } catch (error) {
-    if (!hasCode(error, codes)) throw error;
+    if (!hasCode(error, ...codes)) throw error;
   }
-}
-
-function hasCode(error: unknown, codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }

@@ -9,6 +9,11 @@ export function oneLine(text: string): string {
   return line.replace(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
+/** What went wrong, in words, of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** What a user needs to mend a mistake. Each part is a phrase without a final full stop. */
 export interface Explanation {
   expected?: string;

@@ -3,7 +3,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setDecodeThreads } from '../data/threads.js';
-import { exitCode, UserError } from '../errors.js';
+import { exitCode, messageOf, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
 import { nearest } from '../options/nearest.js';
 import { projectRoot } from '../options/paths.js';
@@ -117,7 +117,7 @@ async function writeTable(path: string, table: string): Promise<void> {
 }
 
 function unwritable(path: string, error: unknown): UserError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const parts = { expected: 'a file that can be written', found: `${quoted(path)}: ${reason}` };
   return new UserError('Bad value for csv', parts, { cause: error });
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { directives, jobName, type Scheduler } from '../cluster/job-resources.js';
 import { variablesFor, writeJobScript } from '../cluster/job-script.js';
 import { findScheduler, jobsToAwait, type SubmitParts, submitJob } from '../cluster/submit-job.js';
-import { exitCode, UserError } from '../errors.js';
+import { exitCode, messageOf, UserError } from '../errors.js';
 import { completeConfig } from '../options/complete-config.js';
 import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
@@ -190,7 +190,7 @@ async function writeScript(path: string, text: string): Promise<void> {
     mkdirSync(dirname(path), { recursive: true });
     writeTextAtomically(path, text);
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
+    const found = messageOf(error);
     throw new UserError(`Cannot write '${path}'`, { found, mend: 'Choose another --root_dir or make room there' });
   }
 }

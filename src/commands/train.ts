@@ -1,6 +1,6 @@
 import { watchDeadline } from '../cluster/deadline.js';
 import { setDecodeThreads } from '../data/threads.js';
-import { exitCode } from '../errors.js';
+import { exitCode, messageOf } from '../errors.js';
 import { completeConfig } from '../options/complete-config.js';
 import { checkModelName } from '../options/model-name.js';
 import { findRootDir } from '../options/paths.js';
@@ -139,7 +139,7 @@ async function trainAndTell(config: TrainConfig, parts: TellingParts): Promise<n
     const outcome = await train(config, report, setting);
     return outcome === 'stopped' ? exitCode.resumable : exitCode.ok;
   } catch (error) {
-    reporters.handle({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    reporters.handle({ kind: 'failed', message: messageOf(error) });
     throw error;
   } finally {
     await reporters.close();

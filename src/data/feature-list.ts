@@ -1,6 +1,7 @@
 // Which images of a list have their features kept in a store.
 
 import { stat } from 'node:fs/promises';
+import { isDiskFull, isSystemError } from '../system-error.js';
 import type { FileStamp } from './feature-index.js';
 import type { FeatureStore } from './feature-store.js';
 import type { ImageList } from './image-list.js';
@@ -105,10 +106,10 @@ export class FeatureList {
       const places = await this.store.add({ names, stamps: known, features });
       for (const [i, place] of places.entries()) this.#note(indices[i] ?? 0, place);
     } catch (error) {
-      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      if (!isSystemError(error)) throw error;
       this.#trouble.notKept(error);
       // Checkpoints need the room more.
-      if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) await this.store.dropOwn();
+      if (isDiskFull(error)) await this.store.dropOwn();
     }
   }
 

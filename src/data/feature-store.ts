@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { writeAll } from '../atomic-file.js';
+import { hasCode, isSystemError } from '../system-error.js';
 import { encodeEntry, entryBytes, FeatureIndex, type FileStamp, nameHash } from './feature-index.js';
 
 // The callback forms take half the time of node:fs/promises.
@@ -93,7 +94,7 @@ export class FeatureStore {
         const { bavail, bsize } = await statfs(folder);
         return bavail * bsize;
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT') || folder === '/') return undefined;
+        if (!hasCode(error, 'ENOENT') || folder === '/') return undefined;
       }
     }
   }
@@ -123,7 +124,7 @@ export class FeatureStore {
       const { bytesRead } = await fileSystem.read(descriptor, bytes, 0, bytes.length, slot * bytes.length);
       return bytesRead === bytes.length && crc32(bytes) === checksum;
     } catch (error) {
-      if (error instanceof Error && 'syscall' in error) return false;
+      if (isSystemError(error)) return false;
       throw error;
     }
   }

@@ -4,7 +4,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { groupedImages, type ImageGroup, type ImageList } from './image-list.js';
 import { shownPath } from './shown-path.js';
 import { compareCodePoints, sortByCodePoint } from './sorting.js';
@@ -144,7 +144,6 @@ function cannotList(folder: string, error: unknown): UserError {
   if (code === 'ENOTDIR') {
     return new UserError(`${shown} is no folder`, { expected: 'a folder of images by class', found: 'a file' }, cause);
   }
-  const reason =
-    code === 'EACCES' ? 'no permission to read it' : shownPath(error instanceof Error ? error.message : String(error));
+  const reason = code === 'EACCES' ? 'no permission to read it' : shownPath(messageOf(error));
   return new UserError(`The folder ${shown} can't be listed`, { found: reason, mend: 'Check its permissions' }, cause);
 }

@@ -1,6 +1,7 @@
 // Looking at many files, some at a time. Those that can't be read are passed over: decoding finds them.
 
 import { stat } from 'node:fs/promises';
+import { isSystemError } from '../system-error.js';
 import { readAgain } from './read-again.js';
 
 /** Enough to hide the latency of a network file system. */
@@ -24,7 +25,7 @@ export async function ifReadable<T>(read: () => Promise<T>): Promise<T | undefin
   try {
     return await readAgain(read, { onTooManyOpen: () => {}, isGivenUp: () => false });
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error) return undefined;
+    if (isSystemError(error)) return undefined;
     throw error;
   }
 }

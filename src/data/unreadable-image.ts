@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { shownPath } from './shown-path.js';
 
 /** An image file that can't be read or decoded. */
@@ -21,7 +21,7 @@ export class Refusal extends Error {
 
 /** What a failure of the file system or of libvips to read `path` means, in plain words. */
 export function whyUnreadable(error: unknown, path: string): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof Refusal) return message;
   if (/^ENOENT/.test(message) && path.includes('\ufffd'))
     return 'a name that is not UTF-8, by which it cannot be opened';

@@ -1,4 +1,5 @@
 // Everyone who listens to a training run, joined.
+import { messageOf } from '../errors.js';
 import type { TrainConfig } from '../options.js';
 import { createBadImageList } from './bad-images.js';
 import { combineReporters, type Reporter, type TrainingEvent } from './events.js';
@@ -41,7 +42,7 @@ export function createReporters({
 }: ReportersSettings): Reporter {
   const screen = createScreen({ stream, nowMs, isDumb });
   const warn = (path: string) => (error: unknown) => {
-    screen.print(`WARNING: cannot write to ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    screen.print(`WARNING: cannot write to ${path}: ${messageOf(error)}`);
   };
   const openFiles = (earlier: readonly TrainingEvent[]) => {
     const resumed = earlier.find((event) => event.kind === 'resumed');

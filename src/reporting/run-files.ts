@@ -2,7 +2,7 @@
 // carry none, so that a run's name is enough to find them.
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 
 /** Absolute paths. */
 export interface RunFiles {
@@ -78,7 +78,7 @@ function orUserError<T>(path: string, action: () => T): T {
     throw new UserError(
       `Cannot write to '${path}'`,
       {
-        found: error instanceof Error ? error.message : String(error),
+        found: messageOf(error),
         mend: 'Choose another --root_dir or make room there',
       },
       { cause: error },

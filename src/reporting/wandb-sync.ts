@@ -1,6 +1,6 @@
 // Sends to Weights & Biases what a run has recorded and the server does not have: that of an offline run, or of one that
 // could not reach it.
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { type JournalState, openJournal, readJournal } from './wandb-journal.js';
 import { syncPatience, type WandbPatience } from './wandb-server.js';
 import { checkWandb, defaultProject } from './wandb-settings.js';
@@ -38,7 +38,7 @@ export async function syncWandb({ path, env = process.env, patience, onTrouble }
   const { project = wandb.project, entity = wandb.entity } = run;
   // Without it, the next time sends the same again, which changes nothing.
   const journal = openJournal(path, (error) => {
-    onTrouble(`cannot write to ${path} (${error instanceof Error ? error.message : String(error)})`);
+    onTrouble(`cannot write to ${path} (${messageOf(error)})`);
   });
   let address = '';
   let reason = 'no answer';

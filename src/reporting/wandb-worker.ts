@@ -5,9 +5,11 @@
 // The SDK registers the run, queues rows and paces their upload. What it can't do is done around it: it is told at which
 // line of the run's history to go on (it knows only 0), and its requests are replaced by ones that are tried again until
 // the server has confirmed them. A row's place in the history is its epoch, so that sending it twice changes nothing.
+
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import wandb from '@wandb/sdk';
+import { messageOf } from '../errors.js';
 import type { UploadReply, UploadRequest, UploadTask } from './wandb-messages.js';
 import { createServer, read, WandbOutage, WandbRefusal } from './wandb-server.js';
 import { runAddress } from './wandb-settings.js';
@@ -79,7 +81,7 @@ port.on('message', (request: UploadRequest) => {
 });
 
 function giveUp(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const [isOutage, isWorthRetry] = [error instanceof WandbOutage, error instanceof SdkOutage];
   tell({ kind: 'gave-up', message, isOutage, isWorthRetry });
 }
@@ -141,7 +143,7 @@ async function withinTime<T>(work: Promise<T>): Promise<T> {
   try {
     return await Promise.race([work, timeout]);
   } catch (error) {
-    throw error instanceof SdkOutage ? error : new SdkOutage(error instanceof Error ? error.message : String(error));
+    throw error instanceof SdkOutage ? error : new SdkOutage(messageOf(error));
   } finally {
     clearTimeout(timer);
   }

@@ -1,6 +1,6 @@
 // A run at Weights & Biases: one row an epoch. All of it goes into the run's journal first, and from there to the server
 // when and as far as that can be reached; training never waits for it.
-import { exitCode as exitCodes } from '../errors.js';
+import { exitCode as exitCodes, messageOf } from '../errors.js';
 import { redact } from '../secrets.js';
 import type { EpochResult, Metrics, Reporter, Split } from './events.js';
 import { type Journal, journalFile, openJournal, type WandbNumber, type WandbRow } from './wandb-journal.js';
@@ -109,7 +109,7 @@ class WandbReporter implements Reporter {
     const { project, entity, baseUrl, group, jobType, notes, tags } = this.#wandb;
     const path = journalFile(config);
     const journal = openJournal(path, (error) => {
-      onWarning(`cannot write to ${path}: ${error instanceof Error ? error.message : String(error)}`);
+      onWarning(`cannot write to ${path}: ${messageOf(error)}`);
     });
     this.#journal = journal;
     const name = config.run_name;

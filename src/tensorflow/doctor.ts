@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../errors.js';
 import {
   cacheFolder,
   chosenVariant,
@@ -143,7 +144,7 @@ async function tryToLoad(): Promise<{ device?: 'cpu' | 'cuda'; failure?: string 
     const { loadTensorflow } = await import('./load.js');
     return { device: (await loadTensorflow('auto')).device };
   } catch (error) {
-    return { failure: error instanceof Error ? error.message : String(error) };
+    return { failure: messageOf(error) };
   }
 }
 

@@ -14,6 +14,7 @@ import { shownPath } from '../data/shown-path.js';
 import type { Runtime } from '../graph/session.js';
 import type { TrainConfig } from '../options.js';
 import type { Report, Split } from '../reporting/events.js';
+import { isSystemError } from '../system-error.js';
 import { version } from '../version.js';
 import type { FeatureSizes } from './feature-cut.js';
 import type { Steps } from './steps.js';
@@ -64,7 +65,7 @@ export async function openFeatureCache(parts: FeatureCacheParts): Promise<Featur
   if (!sizes) return undefined;
   const root = join(config.root_dir, 'outputs', 'features');
   const opened = await openStores(root, sizes, parts).catch((error: unknown) => {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    if (!isSystemError(error)) throw error;
     report({ kind: 'warning', message: `The features in ${root} can't be used (${error.message})` });
   });
   if (!opened) return undefined;

@@ -5,9 +5,10 @@ import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { describeHolder, LockAttempts, newHolder, type Standing, usualTiming } from '../file-lock.mjs';
 import { createLock, type Holder, readLock, releaseLock, renewLock } from '../lock-file.mjs';
+import { hasCode } from '../system-error.js';
 import type { Heartbeat } from './run-lock-heartbeat.js';
 
 /** A run's name, held by this process. */
@@ -93,7 +94,7 @@ function tryOnce(attempts: LockAttempts): Standing | 'ours' | 'again' {
   try {
     return attempts.next() ?? 'ours';
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'again';
+    if (hasCode(error, 'ENOENT')) return 'again';
     throw error;
   }
 }
@@ -213,7 +214,7 @@ function freeName({ root_dir, run_name }: Place): string | undefined {
 }
 
 function unwritable(folder: string, error: unknown): UserError {
-  const found = error instanceof Error ? error.message : String(error);
+  const found = messageOf(error);
   const mend = 'Choose another --root_dir or make room there';
   return new UserError(`Cannot write to '${folder}'`, { found, mend }, { cause: error });
 }

@@ -9,6 +9,7 @@ import { UserError } from '../errors.js';
 import type { TrainConfig } from '../options.js';
 import type { EpochResult, Report } from '../reporting/events.js';
 import { bestModelFile, modelFile, type RunFiles } from '../reporting/run-files.js';
+import { isDiskFull, isSystemError } from '../system-error.js';
 import { type SealedPart, slotPrefix, writeSealed } from '../weights/sealed-file.js';
 import type { BadImages } from './bad-images.js';
 import { bestEpoch, isOutOfPatience } from './best.js';
@@ -218,7 +219,7 @@ export class RunRecord {
       await write();
       return true;
     } catch (error) {
-      if (!isOfFileSystem(error)) throw error;
+      if (!isSystemError(error)) throw error;
       const kept = this.#savedPath ? 'the one before stays' : 'there is none yet';
       const message = `The ${what} could not be saved (${error.message}); ${what === 'checkpoint' ? kept : 'it is tried again later'}`;
       this.#parts.report({ kind: 'warning', message });
@@ -277,12 +278,4 @@ export class RunRecord {
     }));
     return [{ tensors: steps.parameters, read: () => finite(steps.readWeights(), 'weights') }, ...slots];
   }
-}
-
-function isOfFileSystem(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
-}
-
-function isDiskFull(error: unknown): boolean {
-  return isOfFileSystem(error) && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -1,6 +1,7 @@
 // The header of a safetensors file, which must prove itself before a tensor is read: every byte of the data belongs to
 // one tensor, and each tensor's bytes are as many as its shape needs.
 
+import { messageOf } from '../errors.js';
 import { type ElementType, elementBytes, isElementType } from './element-types.js';
 import type { FileBytes } from './file-bytes.js';
 import { brokenFile, refusedContent, shown } from './file-errors.js';
@@ -56,7 +57,7 @@ export function parseHeader(path: string, text: string, dataBytes: number) {
   try {
     header = JSON.parse(text);
   } catch (error) {
-    throw broken(path, `a header that is no JSON (${shown(error instanceof Error ? error.message : String(error))})`);
+    throw broken(path, `a header that is no JSON (${shown(messageOf(error))})`);
   }
   if (!isRecord(header)) throw broken(path, 'a header that is no JSON object');
   const twice = repeatedKey(text);

@@ -2,7 +2,7 @@
 
 import { isAbsolute, join, relative } from 'node:path';
 import type { Preprocessing } from '../../data/preprocessing.js';
-import { UserError } from '../../errors.js';
+import { messageOf, UserError } from '../../errors.js';
 import type { RunFiles } from '../../reporting/run-files.js';
 import type { SealedFile } from '../../weights/sealed-file.js';
 import { type ModelFacts, modelMetadata } from '../model-file.js';
@@ -71,7 +71,7 @@ export function readContents({ path, metadata }: Pick<SealedFile, 'path' | 'meta
       files: absoluteFiles(field('files') as RunFiles, root),
     };
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
+    const found = messageOf(error);
     throw new UserError(`${path} is of another version of this program`, { found }, { cause: error });
   }
 }
