@@ -1,6 +1,8 @@
 // A file that only grows, piece by piece: none is ever half written and followed by another, whatever the disk does.
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { appendWhole } from './append-whole.js';
+import { once } from './once.js';
 
 export interface AppendFile {
   /** Appends a piece at once, after those that could not be written before. With `flush` it is on disk afterwards. */
@@ -19,7 +21,7 @@ export interface AppendFileSettings {
 export function createAppendFile({ path, onFailure }: AppendFileSettings): AppendFile {
   let unwritten: Uint8Array[] = [];
   let descriptor: number | undefined;
-  let hasFailed = false;
+  const failOnce = once(onFailure);
 
   const write = (flush: boolean) => {
     try {
@@ -32,8 +34,7 @@ export function createAppendFile({ path, onFailure }: AppendFileSettings): Appen
       if (flush) fsyncSync(descriptor);
     } catch (error) {
       closeQuietly();
-      if (!hasFailed) onFailure(error);
-      hasFailed = true;
+      failOnce(error);
     }
   };
   const closeQuietly = () => {
@@ -56,15 +57,4 @@ export function createAppendFile({ path, onFailure }: AppendFileSettings): Appen
       closeQuietly();
     },
   };
-}
-
-/** Appends all bytes or none. */
-function appendWhole(descriptor: number, bytes: Uint8Array): void {
-  const { size } = fstatSync(descriptor);
-  try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
-  } catch (error) {
-    ftruncateSync(descriptor, size);
-    throw error;
-  }
 }

@@ -1,8 +1,9 @@
 // The list of images that a run left out, which comes into being with the first of them.
-import { readFileSync } from 'node:fs';
 import { csvRow, readCsvRows } from './csv.js';
 import type { Reporter } from './events.js';
+import { once } from './once.js';
 import { createTableFile, type TableFile } from './table-file.js';
+import { readTextIfThere } from './text-file.js';
 
 export interface BadImageListSettings {
   path: string;
@@ -19,11 +20,7 @@ const heading = csvRow(['path', 'reason']);
 export function createBadImageList({ path, onFailure }: BadImageListSettings): Reporter {
   const untold: { path: string; reason: string }[] = [];
   let list: { paths: Set<string>; file: TableFile } | undefined;
-  let hasFailed = false;
-  const failOnce = (error: unknown) => {
-    if (!hasFailed) onFailure(error);
-    hasFailed = true;
-  };
+  const failOnce = once(onFailure);
   const write = () => {
     try {
       list ??= openList(path, failOnce);
@@ -52,18 +49,9 @@ export function createBadImageList({ path, onFailure }: BadImageListSettings): R
 
 /** Creates the file, or reads what is there; a row that was cut off is removed. */
 function openList(path: string, onFailure: (error: unknown) => void): { paths: Set<string>; file: TableFile } {
-  const found = readIfThere(path);
+  const found = readTextIfThere(path);
   const { rows, end } = readCsvRows(found);
   const text = end === 0 ? heading : found.slice(0, end);
   const paths = new Set(rows.slice(1).map(([listed = '']) => listed));
   return { paths, file: createTableFile({ path, text, isWritten: text === found, onFailure }) };
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return '';
-    throw error;
-  }
 }

@@ -1,7 +1,9 @@
 // A text file that grows line by line, each written at once and whole. What a full disk or a missing folder keeps out is
 // written when there is room again.
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { appendWhole } from './append-whole.js';
+import { once } from './once.js';
 
 export interface LineFileSettings {
   path: string;
@@ -24,7 +26,7 @@ const keptLines = 1000;
 export function createLineFile({ path, onFailure, missing }: LineFileSettings): LineFile {
   const unwritten: string[] = [];
   let givenUp = 0;
-  let hasFailed = false;
+  const failOnce = once(onFailure);
   const writeAll = () => {
     const lines = givenUp === 0 ? unwritten : [...unwritten, missing(givenUp)];
     try {
@@ -32,8 +34,7 @@ export function createLineFile({ path, onFailure, missing }: LineFileSettings): 
       unwritten.length = 0;
       givenUp = 0;
     } catch (error) {
-      if (!hasFailed) onFailure(error);
-      hasFailed = true;
+      failOnce(error);
     }
   };
   return {
@@ -54,20 +55,15 @@ function appendLines(path: string, lines: readonly string[]): void {
   mkdirSync(dirname(path), { recursive: true });
   const file = openSync(path, 'a+');
   try {
-    const { size } = fstatSync(file);
-    try {
-      writeFileSync(file, `${isFreshLine(file, size) ? '' : '\n'}${lines.join('\n')}\n`);
-    } catch (error) {
-      ftruncateSync(file, size);
-      throw error;
-    }
+    appendWhole(file, Buffer.from(`${isFreshLine(file) ? '' : '\n'}${lines.join('\n')}\n`));
   } finally {
     closeSync(file);
   }
 }
 
 /** Whether the file ends with a whole line: a writer that was killed may have left the start of one. */
-function isFreshLine(file: number, size: number): boolean {
+function isFreshLine(file: number): boolean {
+  const { size } = fstatSync(file);
   if (size === 0) return true;
   const last = Buffer.alloc(1);
   readSync(file, last, 0, 1, size - 1);

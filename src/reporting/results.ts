@@ -1,4 +1,5 @@
 // The table of results: one row an epoch, on disk as soon as the epoch is over.
+import { csvRow } from './csv.js';
 import type { EpochResult, Reporter } from './events.js';
 import { createTableFile } from './table-file.js';
 
@@ -32,11 +33,11 @@ export interface ResultsSettings {
 /** Writes a CSV file: precisions in percent, empty cells where there is no validation, losses with all their digits. */
 export function createResults({ path, history, hasTimings, onFailure }: ResultsSettings): Reporter {
   const row = (result: EpochResult) =>
-    line([
-      ...measures.map(([, cell]) => cell(result) ?? ''),
-      ...timings.map(([, cell]) => (hasTimings ? (cell(result) ?? '') : '')),
+    csvRow([
+      ...measures.map(([, cell]) => String(cell(result) ?? '')),
+      ...timings.map(([, cell]) => (hasTimings ? String(cell(result) ?? '') : '')),
     ]);
-  const text = [line([...measures, ...timings].map(([name]) => name)), ...(history ?? []).map(row)].join('');
+  const text = [csvRow([...measures, ...timings].map(([name]) => name)), ...(history ?? []).map(row)].join('');
   const file = createTableFile({ path, text, isWritten: false, onFailure });
   return {
     handle: (event) => {
@@ -44,10 +45,6 @@ export function createResults({ path, history, hasTimings, onFailure }: ResultsS
     },
     close: () => file.close(),
   };
-}
-
-function line(cells: readonly (string | number)[]): string {
-  return `${cells.join(',')}\n`;
 }
 
 function rounded(value: number, decimals: number): number {

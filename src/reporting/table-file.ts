@@ -3,6 +3,7 @@
 import { appendFileSync, mkdirSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeTextAtomically } from '../atomic-file.js';
+import { once } from './once.js';
 
 export interface TableFileSettings {
   path: string;
@@ -27,7 +28,7 @@ export function createTableFile({ path, text, isWritten, onFailure }: TableFileS
   let rest = isWritten ? '' : text;
   /** The file's bytes when it was last written; undefined until then. */
   let bytes = isWritten ? Buffer.byteLength(text) : undefined;
-  let hasFailed = false;
+  const failOnce = once(onFailure);
   const write = () => {
     try {
       // Anew where the file is not what was written: gone, or cut by a full disk.
@@ -38,8 +39,7 @@ export function createTableFile({ path, text, isWritten, onFailure }: TableFileS
       }
       rest = '';
     } catch (error) {
-      if (!hasFailed) onFailure(error);
-      hasFailed = true;
+      failOnce(error);
     }
   };
   if (!isWritten) write();

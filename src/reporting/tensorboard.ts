@@ -1,6 +1,7 @@
 // TensorBoard's view of a run: one point an epoch, and in a run of its own, `steps`, the loss within epochs.
 import { join } from 'node:path';
 import type { EpochResult, Metrics, Reporter, Split } from './events.js';
+import { once } from './once.js';
 import { createEventFile, type EventFile, stepsOf } from './tensorboard-file.js';
 
 export interface TensorboardSettings {
@@ -24,11 +25,7 @@ export function tensorboardFolder(config: { root_dir: string; run_name: string }
  * resumed one goes on where its checkpoint was, so that no step shows twice and none is missing.
  */
 export function createTensorboard({ folder, onFailure, now = () => new Date() }: TensorboardSettings): Reporter {
-  let hasFailed = false;
-  const failOnce = (error: unknown) => {
-    if (!hasFailed) onFailure(error);
-    hasFailed = true;
-  };
+  const failOnce = once(onFailure);
   let files: { epochs: EventFile; steps: EventFile } | undefined;
   let lastEpoch = 0;
   let step = 0;

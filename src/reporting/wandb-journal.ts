@@ -1,8 +1,8 @@
 // What a run has for Weights & Biases, on disk: lines of JSON that are only ever appended, so that a run that is killed
 // has lost nothing, and a later one or `deep-cnn wandb sync` knows what the server has already.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AppendFile, createAppendFile } from './append-file.js';
+import { readTextIfThere } from './text-file.js';
 
 /** A number; the text 'NaN', 'Infinity' or '-Infinity' where JSON knows none, as W&B's own tools send it. */
 export type WandbNumber = number | string;
@@ -88,16 +88,7 @@ export function follow(state: JournalState, line: JournalLine): JournalState {
 
 /** The journal's state; an empty one where there is none. A line that was cut off, or is no line of ours, is left out. */
 export function readJournal(path: string): JournalState {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return emptyJournal;
-    }
-    throw error;
-  }
-  return text.split('\n').flatMap(parseLine).reduce(follow, emptyJournal);
+  return readTextIfThere(path).split('\n').flatMap(parseLine).reduce(follow, emptyJournal);
 }
 
 export interface Journal {
