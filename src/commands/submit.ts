@@ -92,11 +92,11 @@ function readRun([verb, run, ...more]: readonly string[]): string {
 }
 
 async function describeProgress(run: { root_dir: string; run_name: string }): Promise<string | undefined> {
-  const { readProgress } = await import('../training/checkpoint/progress.js');
-  const progress = await readProgress(run);
-  if (progress === undefined) return undefined;
-  const { epochs, steps, isComplete } = progress;
-  return `epochs ${epochs}, steps ${steps}, ${isComplete ? 'complete' : 'unfinished'}`;
+  const { peekAtLast } = await import('../training/checkpoint/find.js');
+  const last = await peekAtLast(run);
+  if (last === undefined) return undefined;
+  const { epoch, counters, isComplete } = last.state;
+  return `epochs ${epoch}, steps ${counters.step + counters.skipped}, ${isComplete ? 'complete' : 'unfinished'}`;
 }
 
 function schedulerFor({ scheduler }: SubmitValues, env: NodeJS.ProcessEnv): Scheduler {

@@ -56,10 +56,11 @@ export async function runTraining(
   const signals = catchSignals({ exitCodeInSetUp: () => (found ? exitCode.resumable : undefined) });
   try {
     const names = await trainParts.modelNames();
-    if (resume === undefined) plan(values, names);
+    // A mistake is told before the name is taken. A resumed run's options are known only then.
+    const fresh = resume === undefined ? plan(values, names) : undefined;
     return await holdingName(values, async (place, holdsName) => {
       found = resume === undefined ? undefined : await findCheckpoint({ ...place, resume });
-      const { config, changed } = plan(values, names, found && { given, saved: found.checkpoint.options });
+      const { config, changed } = fresh ?? plan(values, names, found && { given, saved: found.checkpoint.options });
       const deadline = await watchDeadline({ timeLimitSeconds: config.time_limit });
       const stopping = createStopping({ signal: signals.first, deadline: deadline.current });
       const setting = { from: found, stopping, files: filesFor(config, found), holdsName };

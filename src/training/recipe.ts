@@ -8,7 +8,7 @@ import { structureOf } from '../models/structure.js';
 import type { TrainConfig } from '../options.js';
 import { balancedWeights, classCounts } from './class-weights.js';
 import { keepsFeatures } from './feature-cache.js';
-import { choosePrecision, floatTypeOf } from './precision-choice.js';
+import { floatTypeOf, type Precision } from './precision-choice.js';
 
 /** The model of a name that was checked. */
 export function requireModel(name: string): Model {
@@ -26,11 +26,11 @@ export function requireFreezable(freeze: string, model: Model, crop: number): vo
 }
 
 /** What the options and the data say of how the network is to be trained. */
-export function recipeOf(config: TrainConfig, { classes, train }: Dataset) {
+export function recipeOf(config: TrainConfig & { precision: Precision }, { classes, train }: Dataset) {
   const { optimizer: kind, momentum, weight_decay: weightDecay } = config;
   return {
     classes: classes.length,
-    precision: floatTypeOf(choosePrecision(config.precision, config.device)),
+    precision: floatTypeOf(config.precision),
     optimizer: kind === 'adam' ? { kind, weightDecay } : { kind, momentum, weightDecay },
     labelSmoothing: config.label_smoothing,
     ...(config.class_weights === 'auto' && { classWeights: balancedWeights(classCounts(train, classes.length)) }),

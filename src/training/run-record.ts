@@ -1,6 +1,5 @@
 // Where a run is, in memory and on disk: the position that moves with each step, and the files that keep it.
 
-import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { removeLeftovers } from '../atomic-file.js';
@@ -48,7 +47,6 @@ export class RunRecord {
   history: readonly EpochResult[] = [];
   readonly #parts: RecordParts;
   readonly #folder: CheckpointFolder;
-  #runId: string = randomUUID();
   #epochSeconds = 0;
   #seconds = 0;
   #countedMs = performance.now();
@@ -85,8 +83,7 @@ export class RunRecord {
   }
 
   async #continue({ checkpoint: { path, state }, damaged }: FoundCheckpoint): Promise<void> {
-    const { runId, epoch, batch, sums, history, epochSeconds, seconds } = state;
-    this.#runId = runId;
+    const { epoch, batch, sums, history, epochSeconds, seconds } = state;
     Object.assign(this, { epoch, batch, history, metrics: new MeanMetrics(sums) });
     this.#epochSeconds = epochSeconds;
     this.#seconds = seconds;
@@ -246,7 +243,6 @@ export class RunRecord {
     const { steps, badImages } = this.#parts;
     const { epoch, batch, history } = this;
     return {
-      runId: this.#runId,
       counters: steps.counters,
       epoch,
       batch,

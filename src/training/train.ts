@@ -68,15 +68,21 @@ export async function train(
   const before = from?.checkpoint;
   if (before) requireSameData(before.data, data);
   const threads = deterministic ? before?.threads : undefined;
+  // A definite one already but for users of the library.
+  const precision = choosePrecision(config.precision, config.device);
   const runtime = await openRuntime(config.device, { deterministic, ...(threads && { threads }) });
-  report({ kind: 'device', device: runtime.device, precision: choosePrecision(config.precision, config.device) });
+  report({ kind: 'device', device: runtime.device, precision });
   if (before) {
     const { path, state } = before;
     report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });
   }
   reportData(dataset, report);
 
-  const steps = await compileSteps(runtime, { model, input: preprocessing, ...recipeOf(config, dataset) });
+  const steps = await compileSteps(runtime, {
+    model,
+    input: preprocessing,
+    ...recipeOf({ ...config, precision }, dataset),
+  });
   if (before) await restoreSteps(steps, before);
   else await prepareWeights(steps, model, { ...config, found }, report);
   reportModel(steps, config.model, report);

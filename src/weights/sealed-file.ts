@@ -92,13 +92,13 @@ export function readSealedMetadata(path: string): Promise<Readonly<Record<string
   return FileBytes.withFile(path, async (file) => (await readHeader(file)).metadata);
 }
 
-/** The tensors whose names `wanted` takes, in the file's order. */
-export function readSealedTensors(path: string, wanted: (name: string) => boolean): Promise<StateDict> {
+/** All tensors but the seal, in the file's order. */
+export function readSealedTensors(path: string): Promise<StateDict> {
   return FileBytes.withFile(path, async (file) => {
     const { entries, dataStart } = await readHeader(file);
     const tensors = new Map<string, StoredTensor>();
     for (const { name, type, shape, begin, end } of entries) {
-      if (name === sealName || !wanted(name)) continue;
+      if (name === sealName) continue;
       tensors.set(name, { shape, data: toFloat32(await file.read(dataStart + begin, end - begin), type) });
     }
     return tensors;

@@ -62,7 +62,7 @@ async function stateOf(config: TrainConfig, events: readonly TrainingEvent[]): P
   const found = await findCheckpoint({ ...config, resume: 'last' });
   assert.ok(found);
   const { path, state } = found.checkpoint;
-  const tensors = await readSealedTensors(path, () => true);
+  const tensors = await readSealedTensors(path);
   const { history, counters, epoch, batch, sums } = state;
   return {
     position: { counters, epoch, batch, sums },

@@ -38,7 +38,8 @@ describe('a sealed file', () => {
         ['optimizer/conv.bias/exp_avg', [2]],
       ],
     );
-    const read = await readSealedTensors(path, (name) => !name.startsWith('optimizer/'));
+    const all = await readSealedTensors(path);
+    const read = new Map([...all].filter(([name]) => !name.startsWith('optimizer/')));
     assert.deepEqual([...read.keys()], ['conv.weight', 'conv.bias']);
     for (const [name, { data }] of read) {
       assert.deepEqual(Buffer.from(data.buffer), Buffer.from(weights.get(name)?.data.buffer ?? new ArrayBuffer(0)));

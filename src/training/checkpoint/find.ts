@@ -61,14 +61,19 @@ async function firstWhole(candidates: readonly string[], root: string): Promise<
   });
 }
 
-/** Whether a run of this name stopped before its end and could be gone on with. Damaged files count as none. */
-export async function findUnfinished(config: { root_dir: string; run_name: string }): Promise<Checkpoint | undefined> {
-  const { last } = new CheckpointFolder(checkpointFolder(config), 1);
+/** A run's last checkpoint by its beginning alone: its tensors may be damaged. Undefined where none can be read. */
+export async function peekAtLast(run: { root_dir: string; run_name: string }): Promise<Checkpoint | undefined> {
+  const { last } = new CheckpointFolder(checkpointFolder(run), 1);
   try {
-    const found = readContents({ path: last, metadata: await readSealedMetadata(last) }, config.root_dir);
-    return found.state.isComplete ? undefined : found;
+    return readContents({ path: last, metadata: await readSealedMetadata(last) }, run.root_dir);
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;
   }
+}
+
+/** That of a run which stopped before its end and could be gone on with. */
+export async function findUnfinished(run: { root_dir: string; run_name: string }): Promise<Checkpoint | undefined> {
+  const last = await peekAtLast(run);
+  return last?.state.isComplete ? undefined : last;
 }

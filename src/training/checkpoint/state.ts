@@ -7,8 +7,6 @@ import type { StepCounters } from '../steps.js';
 import { fromJson, toJson } from './json.js';
 
 export interface RunState {
-  /** Tells this run from others of the same name. */
-  runId: string;
   counters: StepCounters;
   /** Epochs that are over: the one in progress, counted from 0. */
   epoch: number;

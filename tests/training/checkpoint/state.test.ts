@@ -5,7 +5,6 @@ import { decodeState, encodeState, type RunState } from '#src/training/checkpoin
 
 const metrics = { loss: 0.1 + 0.2, precisionAt1: 100 / 3, precisionAt5: 100, images: 3 };
 const state: RunState = {
-  runId: 'one',
   counters: { step: 7, frozenSteps: undefined, runSeed: 42, skipped: 1 },
   epoch: 1,
   batch: 3,
