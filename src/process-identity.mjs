@@ -19,13 +19,21 @@ export function machineId() {
  */
 export function startTicks(pid) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field, the program's name, may hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statusFields(pid);
     return fields[0] === 'Z' || fields[0] === 'X' ? '' : (fields[19] ?? '');
   } catch {
     return '';
   }
+}
+
+/**
+ * The fields of /proc/<pid>/stat from the third on: the second, the program's name, may hold spaces and parentheses.
+ *
+ * @param {number | string} pid
+ */
+export function statusFields(pid) {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 /**

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { redact } from '../secrets.js';
 import type { Scheduler } from './job-resources.js';
+import { shellWord } from './shell-word.js';
 
 export interface JobScript {
   directives: readonly string[];
@@ -58,7 +59,7 @@ export function shellQuoted(text: string): string {
       found: JSON.stringify(redact(text)),
     });
   }
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return shellWord(text);
 }
 
 /** What a run reads of its environment, and what is no secret. */

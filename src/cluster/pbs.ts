@@ -22,7 +22,7 @@ export async function askPbs(
 }
 
 /** The attributes of the first job that qstat printed: `    name = value`, long values going on after a tab. */
-function readAttributes(output: string): Map<string, string> {
+export function readAttributes(output: string): Map<string, string> {
   const attributes = new Map<string, string>();
   const text = output.replaceAll('\r', '').replaceAll('\n\t', '');
   for (const [, name = '', value = ''] of text.matchAll(/^ +([A-Za-z_][\w.]*) = (.*)$/gm)) {

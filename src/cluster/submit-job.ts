@@ -4,6 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { elementIds, type Scheduler } from './job-resources.js';
+import { readAttributes } from './pbs.js';
 import { type RunProgram, runSchedulerProgram } from './scheduler-program.js';
 
 const programs = { pbs: 'qsub', slurm: 'sbatch' } as const;
@@ -67,8 +68,8 @@ export async function submitJob(
 export async function jobsToAwait(after: string, parts: SubmitParts = {}): Promise<string[]> {
   if (!after.includes('[]')) return [after];
   const answer = await runWith(parts)('qstat', ['-x', '-f', after]);
-  const text = 'failure' in answer ? '' : answer.output.replaceAll('\n\t', '');
-  const indices = /^ *array_indices_submitted = (.*)$/m.exec(text)?.[1];
+  const text = 'failure' in answer ? '' : answer.output;
+  const indices = readAttributes(text).get('array_indices_submitted');
   const name = /^Job Id: (.*)$/m.exec(text)?.[1]?.trim() ?? after;
   if (indices !== undefined) return elementIds(name, indices);
   throw new UserError(`Cannot find the elements of the array ${after}`, {

@@ -1,5 +1,5 @@
 /** Room is left for the time stamp and the ending, in the 255 bytes that file systems allow. */
-const maxNameBytes = 180;
+export const maxNameBytes = 180;
 
 /**
  * Whether a run's files can carry the name. A first dot would hide them, a first dash make other programs take them for

@@ -75,13 +75,12 @@ function orUserError<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw new UserError(
-      `Cannot write to '${path}'`,
-      {
-        found: messageOf(error),
-        mend: 'Choose another --root_dir or make room there',
-      },
-      { cause: error },
-    );
+    throw cannotWrite(path, error);
   }
+}
+
+/** For a file or folder of a run's outputs that the file system refuses. */
+export function cannotWrite(path: string, error: unknown): UserError {
+  const mend = 'Choose another --root_dir or make room there';
+  return new UserError(`Cannot write to '${path}'`, { found: messageOf(error), mend }, { cause: error });
 }

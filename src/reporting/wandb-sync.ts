@@ -1,6 +1,6 @@
 // Sends to Weights & Biases what a run has recorded and the server does not have: that of an offline run, or of one that
 // could not reach it.
-import { messageOf, UserError } from '../errors.js';
+import { exitCode as exitCodes, messageOf, UserError } from '../errors.js';
 import { type JournalState, openJournal, readJournal } from './wandb-journal.js';
 import { syncPatience, type WandbPatience } from './wandb-server.js';
 import { checkWandb, defaultProject } from './wandb-settings.js';
@@ -60,7 +60,7 @@ export async function syncWandb({ path, env = process.env, patience, onTrouble }
     },
   });
   const { exitCode } = before;
-  const end = { exitCode, isPreempted: exitCode === 75, limitMs: Number.POSITIVE_INFINITY };
+  const end = { exitCode, isPreempted: exitCode === exitCodes.resumable, limitMs: Number.POSITIVE_INFINITY };
   const isFinished = await uploader.finish(end);
   if (isFinished && exitCode !== undefined) journal.write({ kind: 'closed' }, { flush: true });
   journal.close();

@@ -5,10 +5,13 @@ import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { messageOf, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
 import { describeHolder, LockAttempts, newHolder, type Standing, usualTiming } from '../file-lock.mjs';
 import { createLock, type Holder, readLock, releaseLock, renewLock } from '../lock-file.mjs';
+import { maxNameBytes } from '../options/run-name.js';
+import { cannotWrite, logTime, modelFile } from '../reporting/run-files.js';
 import { hasCode } from '../system-error.js';
+import { checkpointFolder } from './checkpoint/folder.js';
 import type { Heartbeat } from './run-lock-heartbeat.js';
 
 /** A run's name, held by this process. */
@@ -53,7 +56,7 @@ const usualRunTiming: RunLockTiming = { ...usualTiming, pollMs: 200, patienceMs:
  */
 export async function lockRun(place: Place, { patient, onWait, timing }: RunLockSettings): Promise<RunLock> {
   const times = { ...usualRunTiming, ...timing };
-  const folder = folderOf(place);
+  const folder = checkpointFolder(place);
   const path = join(folder, '.lock');
   const self = newHolder();
   const attempts = new LockAttempts(path, self, times);
@@ -71,7 +74,7 @@ export async function lockRun(place: Place, { patient, onWait, timing }: RunLock
       standing = tryOnce(attempts);
     } catch (error) {
       if (made !== undefined) removeEmpty(folder, made);
-      throw unwritable(folder, error);
+      throw cannotWrite(folder, error);
     }
     if (standing === 'ours') return hold({ path, self, made: made ?? folder, heartbeatMs: times.heartbeatMs });
     if (standing !== 'again') {
@@ -175,10 +178,6 @@ function removeEmpty(folder: string, outermost: string): void {
   }
 }
 
-function folderOf({ root_dir, run_name }: Place): string {
-  return join(root_dir, 'outputs', 'checkpoints', run_name);
-}
-
 function refusal(place: Place, holder: Holder | undefined, wasPatient: boolean): UserError {
   const other = freeName(place);
   const choose = `Choose another name${other === undefined ? '' : `, such as --run_name=${other}`}`;
@@ -191,12 +190,7 @@ function refusal(place: Place, holder: Holder | undefined, wasPatient: boolean):
 function describe(holder: Holder | undefined): string {
   if (holder === undefined) return 'a process that the lock does not name';
   const since = holder.since === undefined ? Number.NaN : Date.parse(holder.since);
-  return `${describeHolder(holder)}${Number.isNaN(since) ? '' : ` since ${localTime(new Date(since))}`}`;
-}
-
-/** Local time as `YYYY-mm-dd HH:MM:SS`. */
-function localTime(date: Date): string {
-  return date.toLocaleString('sv-SE');
+  return `${describeHolder(holder)}${Number.isNaN(since) ? '' : ` since ${logTime(new Date(since)).slice(0, -4)}`}`;
 }
 
 /** The next name that no run has; undefined where it would be too long. */
@@ -204,17 +198,9 @@ function freeName({ root_dir, run_name }: Place): string | undefined {
   const [, stem = run_name, number = '1'] = /^(.+)-([1-9]\d{0,5})$/.exec(run_name) ?? [];
   for (let next = Number(number) + 1; ; next += 1) {
     const name = `${stem}-${next}`;
-    if (Buffer.byteLength(name) > 180) return undefined;
-    const isTaken = [
-      folderOf({ root_dir, run_name: name }),
-      join(root_dir, 'outputs', 'models', `${name}.safetensors`),
-    ];
+    if (Buffer.byteLength(name) > maxNameBytes) return undefined;
+    const place = { root_dir, run_name: name };
+    const isTaken = [checkpointFolder(place), modelFile(place)];
     if (!isTaken.some((path) => existsSync(path))) return name;
   }
-}
-
-function unwritable(folder: string, error: unknown): UserError {
-  const found = messageOf(error);
-  const mend = 'Choose another --root_dir or make room there';
-  return new UserError(`Cannot write to '${folder}'`, { found, mend }, { cause: error });
 }
