@@ -5,6 +5,7 @@ import type { CheckedFile, ClassCount, DuplicateKind, Findings } from '../data/c
 import { shownPath } from '../data/shown-path.js';
 import { smallSide } from '../data/small-images.js';
 import { csvRow } from '../reporting/csv.js';
+import { mostLeftOut } from '../training/bad-images.js';
 
 /** One thing to say of a data set. */
 export interface Finding {
@@ -28,7 +29,7 @@ export interface Checked {
 export function judge({ dataDir, valSplit, findings }: Checked): Finding[] {
   const { mistakes, warnings, unreadable, small } = findings;
   const name = (file: CheckedFile) => shownPath(relative(dataDir, file.path));
-  const allowed = Math.floor(findings.images / 100);
+  const allowed = mostLeftOut(findings.images);
   const some: (Finding | undefined)[] = [
     ...mistakes.map((text) => finding(true, text)),
     unreadable.length === 0

@@ -37,6 +37,11 @@ export interface BadImages {
 /** One image in so many may be left out. */
 const oneIn = 100;
 
+/** Of so many images, how many may be left out. */
+export function mostLeftOut(total: number): number {
+  return Math.floor(total / oneIn);
+}
+
 export function createBadImages({ policy, total, known = [], report }: BadImagesSettings): BadImages {
   const met = new Map(known.map(({ path, reason }) => [path, reason]));
   return {
@@ -48,7 +53,7 @@ export function createBadImages({ policy, total, known = [], report }: BadImages
         met.set(path, reason);
         report({ kind: 'bad-image', path, reason });
       }
-      if (met.size > before && met.size > total / oneIn) throw tooMany(met, total);
+      if (met.size > before && met.size > mostLeftOut(total)) throw tooMany(met, total);
     },
     get list() {
       return Array.from(met, ([path, reason]) => ({ path, reason }));
@@ -59,7 +64,7 @@ export function createBadImages({ policy, total, known = [], report }: BadImages
 function tooMany(met: ReadonlyMap<string, string>, total: number): UserError {
   const [path = '', reason] = [...met].at(-1) ?? [];
   return new UserError("Too many images can't be read", {
-    expected: `at most ${Math.floor(total / oneIn)} of ${total} (1 in ${oneIn})`,
+    expected: `at most ${mostLeftOut(total)} of ${total} (1 in ${oneIn})`,
     found: `${met.size} so far, the last of them ${shownPath(path)}: ${reason}`,
     mend: 'Replace or remove them: `deep-cnn data check DIR` lists them all',
   });
