@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
+import { rememberSecret } from '../secrets.js';
 
 export interface WandbSettings {
   /** `offline` records on disk only; `disabled` does nothing. */
@@ -133,5 +134,8 @@ function keyInNetrc(host: string, env: NodeJS.ProcessEnv): string | undefined {
   const end = entry.findIndex((word) => word === 'machine' || word === 'default');
   const own = end === -1 ? entry : entry.slice(0, end);
   const password = own.indexOf('password');
-  return password === -1 ? undefined : own[password + 1];
+  const key = password === -1 ? undefined : own[password + 1];
+  // The environment, which is known to hold secrets, does not hold this one.
+  if (key !== undefined) rememberSecret(key);
+  return key;
 }

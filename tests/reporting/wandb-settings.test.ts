@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { checkWandb, runAddress, wandbRunId } from '#src/reporting/wandb-settings.js';
+import { redact } from '#src/secrets.js';
 
 let home = '';
 beforeEach(() => {
@@ -47,6 +48,7 @@ test('the key may be in ~/.netrc, for the server that is used', () => {
   ];
   writeFileSync(join(home, '.netrc'), netrc.join('\n'));
   assert.equal(check().key, 'from#netrc');
+  assert.equal(redact('it answers 401 (from#netrc is no key)'), 'it answers 401 (*** is no key)');
   assert.equal(check({ WANDB_API_KEY: 'first' }).key, 'first');
   assert.equal(check({ WANDB_BASE_URL: 'http://example.org:8080' }).key, 'wrong');
   refuses({ WANDB_BASE_URL: 'https://last.org' }, /needs an API key/);
