@@ -16,13 +16,10 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { TrainConfig } from '#src/options.js';
 import type { TrainingEvent } from '#src/reporting/events.js';
-import { findCheckpoint } from '#src/training/checkpoint/find.js';
 import { keepsFeatures } from '#src/training/feature-cache.js';
-import { neverStopping, type Stopping } from '#src/training/stopping.js';
-import { train } from '#src/training/train.js';
-import { readSealedTensors } from '#src/weights/sealed-file.js';
+import type { Stopping } from '#src/training/stopping.js';
 import { smallDisk } from '../small-disk.js';
-import { makeRoot, removeRoot, smallConfig } from './small-run.js';
+import { makeRoot, only, removeRoot, runPart, savedState, smallConfig, stopAfter } from './small-run.js';
 
 let root: string;
 let kept: string;
@@ -36,14 +33,6 @@ after(() => removeRoot(root));
 const frozen = (change: Partial<TrainConfig> = {}) =>
   smallConfig(root, { freeze: 'backbone', epochs: 3, batch_size: 5, ...change });
 
-function stopAfter(steps: number): Stopping {
-  let done = 0;
-  const noteStep = () => {
-    done += 1;
-  };
-  return { ...neverStopping, noteStep, reason: () => (done >= steps ? 'the test' : undefined) };
-}
-
 interface Ended {
   events: TrainingEvent[];
   state: unknown;
@@ -51,29 +40,10 @@ interface Ended {
 
 async function run(config: TrainConfig, setting: { resume?: boolean; stopping?: Stopping } = {}): Promise<Ended> {
   const { resume, ...rest } = setting;
-  const from = resume ? await findCheckpoint({ ...config, resume: 'last' }) : undefined;
-  const events: TrainingEvent[] = [];
-  await train(config, (event) => events.push(event), { from, ...rest });
-  return { events, state: await stateOf(config, events) };
+  const { events } = await runPart(config, { ...(resume && { resume: 'last' }), ...rest });
+  const tested = only(events, 'tested').map(({ metrics }) => metrics);
+  return { events, state: { ...(await savedState(config)), tested } };
 }
-
-/** Everything that must be the same to the bit. */
-async function stateOf(config: TrainConfig, events: readonly TrainingEvent[]): Promise<unknown> {
-  const found = await findCheckpoint({ ...config, resume: 'last' });
-  assert.ok(found);
-  const { path, state } = found.checkpoint;
-  const tensors = await readSealedTensors(path);
-  const { history, counters, epoch, batch, sums } = state;
-  return {
-    position: { counters, epoch, batch, sums },
-    results: history.map(({ seconds: _, imagesPerSecond: __, ...result }) => result),
-    tested: only(events, 'tested').map(({ metrics }) => metrics),
-    tensors: [...tensors].map(([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]),
-  };
-}
-
-const only = <K extends TrainingEvent['kind']>(events: readonly TrainingEvent[], kind: K) =>
-  events.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind);
 
 const warnings = ({ events }: Ended) => only(events, 'warning').map(({ message }) => message);
 const keptAtStart = ({ events }: Ended) => only(events, 'features').map(({ kept }) => kept);

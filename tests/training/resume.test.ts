@@ -5,60 +5,14 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { UserError } from '#src/errors.js';
 import type { TrainConfig } from '#src/options.js';
-import type { TrainingEvent } from '#src/reporting/events.js';
 import { findCheckpoint } from '#src/training/checkpoint/find.js';
-import { neverStopping, type Stopping } from '#src/training/stopping.js';
-import { train } from '#src/training/train.js';
-import { readSealedTensors } from '#src/weights/sealed-file.js';
-import { makeRoot, removeRoot, smallConfig } from './small-run.js';
+import { makeRoot, only, type Part, removeRoot, runPart, savedState, smallConfig, stopAfter } from './small-run.js';
 
 let root: string;
 before(async () => {
   root = await makeRoot();
 });
 after(() => removeRoot(root));
-
-interface Part {
-  outcome: 'finished' | 'stopped';
-  events: TrainingEvent[];
-}
-
-/** Asks to stop after so many steps of training, validation and test. */
-function stopAfter(steps: number): Stopping {
-  let done = 0;
-  return {
-    ...neverStopping,
-    noteStep: () => {
-      done += 1;
-    },
-    reason: () => (done >= steps ? 'the test' : undefined),
-  };
-}
-
-async function run(config: TrainConfig, setting: { resume?: string; stopping?: Stopping } = {}): Promise<Part> {
-  const { resume, ...rest } = setting;
-  const from = resume === undefined ? undefined : await findCheckpoint({ ...config, resume });
-  const events: TrainingEvent[] = [];
-  const outcome = await train(config, (event) => events.push(event), { from, ...rest });
-  return { outcome, events };
-}
-
-const only = <K extends TrainingEvent['kind']>(events: readonly TrainingEvent[], kind: K) =>
-  events.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind);
-
-/** Everything that must be the same to the bit. */
-async function stateOf(config: TrainConfig): Promise<unknown> {
-  const found = await findCheckpoint({ ...config, resume: 'last' });
-  assert.ok(found);
-  const { path, state } = found.checkpoint;
-  const tensors = await readSealedTensors(path);
-  const { history, counters, epoch, batch, sums } = state;
-  return {
-    position: { counters, epoch, batch, sums },
-    results: history.map(({ seconds: _, imagesPerSecond: __, ...result }) => result),
-    tensors: [...tensors].map(([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]),
-  };
-}
 
 /** In the second epoch, twice in a row. */
 const late = [[5, 1]];
@@ -88,23 +42,23 @@ describe('a run that is stopped and resumed', () => {
   for (const [name, stopsOf, options] of recipes) {
     it(`ends as if it had never been, with ${name}`, async () => {
       const whole = smallConfig(root, { ...options, run_name: 'whole' });
-      const { outcome, events } = await run(whole);
+      const { outcome, events } = await runPart(whole);
       assert.equal(outcome, 'finished');
-      const expected = await stateOf(whole);
+      const expected = await savedState(whole);
       const [tested] = only(events, 'tested');
 
       for (const stops of stopsOf) {
         const config = smallConfig(root, { ...options, run_name: `stopped-${stops.join('-')}` });
         let part: Part | undefined;
         for (const steps of stops) {
-          part = await run(config, { ...(part && { resume: 'last' }), stopping: stopAfter(steps) });
+          part = await runPart(config, { ...(part && { resume: 'last' }), stopping: stopAfter(steps) });
           assert.equal(part.outcome, 'stopped');
           const [stopped] = only(part.events, 'stopped');
           assert.match(stopped?.command ?? '', /^npx deep-cnn --resume --run_name=stopped-/);
         }
-        const last = await run(config, { resume: 'last' });
+        const last = await runPart(config, { resume: 'last' });
         assert.equal(last.outcome, 'finished');
-        assert.deepEqual(await stateOf(config), expected, `stopped after ${stops.join(', then ')}`);
+        assert.deepEqual(await savedState(config), expected, `stopped after ${stops.join(', then ')}`);
         assert.deepEqual(only(last.events, 'tested')[0]?.metrics, tested?.metrics);
       }
     });
@@ -112,8 +66,8 @@ describe('a run that is stopped and resumed', () => {
 
   it('says where it goes on, and tells the epochs before', async () => {
     const config = smallConfig(root, { run_name: 'told', model: 'squeezenet1_1' });
-    await run(config, { stopping: stopAfter(5) });
-    const { events } = await run(config, { resume: 'last' });
+    await runPart(config, { stopping: stopAfter(5) });
+    const { events } = await runPart(config, { resume: 'last' });
     const [resumed] = only(events, 'resumed');
     assert.deepEqual([resumed?.epoch, resumed?.step, resumed?.history.length], [1, 4, 1]);
     const kinds = events.map(({ kind }) => kind);
@@ -129,12 +83,12 @@ describe('a run that is stopped and resumed', () => {
 
   it('only tests when nothing is left to train, and goes on when there is more', async () => {
     const config = smallConfig(root, { run_name: 'longer', model: 'squeezenet1_1', schedule: 'constant' });
-    await run(config);
-    const again = await run(config, { resume: 'last' });
+    await runPart(config);
+    const again = await runPart(config, { resume: 'last' });
     assert.equal(again.outcome, 'finished');
     assert.equal(only(again.events, 'step').length, 0);
     assert.equal(only(again.events, 'tested').length, 1);
-    const longer = await run({ ...config, epochs: 3 }, { resume: 'last' });
+    const longer = await runPart({ ...config, epochs: 3 }, { resume: 'last' });
     assert.deepEqual(
       only(longer.events, 'epoch-end').map(({ result }) => result.epoch),
       [3],
@@ -143,19 +97,19 @@ describe('a run that is stopped and resumed', () => {
 
   it('takes the checkpoint before when the last is damaged', async () => {
     const config = smallConfig(root, { run_name: 'damaged', model: 'squeezenet1_1', checkpoint_minutes: 1e-9 });
-    await run(config, { stopping: stopAfter(2) });
+    await runPart(config, { stopping: stopAfter(2) });
     const last = join(root, 'outputs/checkpoints/damaged/last.safetensors');
     const bytes = readFileSync(last);
     bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
     writeFileSync(last, bytes);
-    const { events, outcome } = await run(config, { resume: 'last' });
+    const { events, outcome } = await runPart(config, { resume: 'last' });
     assert.equal(outcome, 'finished');
     assert.equal(only(events, 'resumed')[0]?.step, 1);
     const [warning] = only(events, 'warning').filter(({ message }) => message.includes('not whole'));
     assert.match(warning?.message ?? '', /last\.safetensors is not whole .*checksum.*the one before it is used/);
     const reference = smallConfig(root, { run_name: 'undamaged', model: 'squeezenet1_1' });
-    await run(reference);
-    assert.deepEqual(await stateOf(config), await stateOf(reference));
+    await runPart(reference);
+    assert.deepEqual(await savedState(config), await savedState(reference));
   });
 
   it('is refused where every checkpoint is damaged, or there is none', async () => {
@@ -163,37 +117,37 @@ describe('a run that is stopped and resumed', () => {
     await mkdir(folder, { recursive: true });
     for (const name of ['last', 'last-1']) writeFileSync(join(folder, `${name}.safetensors`), 'no');
     const config = smallConfig(root, { run_name: 'hopeless' });
-    await assert.rejects(run(config, { resume: 'last' }), (error: Error) => {
+    await assert.rejects(runPart(config, { resume: 'last' }), (error: Error) => {
       assert.ok(error instanceof UserError);
       assert.match(error.message, /^No checkpoint of this run is whole: found .*last\.safetensors: .*last-1/);
       return true;
     });
-    await assert.rejects(run(smallConfig(root, { run_name: 'nothing' }), { resume: 'last' }), /has no checkpoint/);
+    await assert.rejects(runPart(smallConfig(root, { run_name: 'nothing' }), { resume: 'last' }), /has no checkpoint/);
     assert.equal(await findCheckpoint({ root_dir: root, run_name: 'nothing', resume: 'auto' }), undefined);
   });
 
   it('is refused with other data', async () => {
     const config = smallConfig(root, { run_name: 'other-data', model: 'squeezenet1_1' });
-    await run(config, { stopping: stopAfter(1) });
+    await runPart(config, { stopping: stopAfter(1) });
     const other = await makeRoot({ trainImages: 6 });
     const moved = { ...config, data_dir: join(other, 'data') };
-    await assert.rejects(run(moved, { resume: 'last' }), /data has changed.* 12 training.* found 14 training/);
+    await assert.rejects(runPart(moved, { resume: 'last' }), /data has changed.* 12 training.* found 14 training/);
     await removeRoot(other);
   });
 
   it('may have its data elsewhere', async () => {
     const config = smallConfig(root, { run_name: 'moved', model: 'squeezenet1_1' });
-    await run(config, { stopping: stopAfter(1) });
+    await runPart(config, { stopping: stopAfter(1) });
     const other = await makeRoot();
-    const { outcome } = await run({ ...config, data_dir: join(other, 'data') }, { resume: 'last' });
+    const { outcome } = await runPart({ ...config, data_dir: join(other, 'data') }, { resume: 'last' });
     assert.equal(outcome, 'finished');
     await removeRoot(other);
   });
 
   it('keeps an unfinished run of its name that it did not go on with', async () => {
     const config = smallConfig(root, { run_name: 'twice', model: 'squeezenet1_1' });
-    await run(config, { stopping: stopAfter(2) });
-    const { events } = await run({ ...config, seed: 8 });
+    await runPart(config, { stopping: stopAfter(2) });
+    const { events } = await runPart({ ...config, seed: 8 });
     assert.match(
       only(events, 'warning')[0]?.message ?? '',
       /A run named twice stopped unfinished in epoch 0 after step 2/,
@@ -201,7 +155,7 @@ describe('a run that is stopped and resumed', () => {
     const names = await readdir(join(root, 'outputs/checkpoints/twice'));
     assert.ok(names.includes('unfinished.safetensors'), names.join());
     const path = join(root, 'outputs/checkpoints/twice/unfinished.safetensors');
-    const rescued = await run({ ...config, run_name: 'rescued' }, { resume: path });
+    const rescued = await runPart({ ...config, run_name: 'rescued' }, { resume: path });
     assert.equal(only(rescued.events, 'resumed')[0]?.step, 2);
   });
 
@@ -213,7 +167,7 @@ describe('a run that is stopped and resumed', () => {
       lr: 0.3,
       optimizer: 'sgd',
     });
-    const { events } = await run(config);
+    const { events } = await runPart(config);
     const history = only(events, 'epoch-end').map(({ result }) => result);
     const found = await findCheckpoint({ ...config, resume: join(root, 'outputs/checkpoints/best/best.safetensors') });
     const lowest = Math.min(...history.map(({ validation }) => validation?.loss ?? Number.NaN));
@@ -225,9 +179,9 @@ describe('a run that is stopped and resumed', () => {
 
   it('gives a new run its weights', async () => {
     const config = smallConfig(root, { run_name: 'first', model: 'squeezenet1_1' });
-    await run(config, { stopping: stopAfter(2) });
+    await runPart(config, { stopping: stopAfter(2) });
     const weights = join(root, 'outputs/checkpoints/first/last.safetensors');
-    const { events } = await run({ ...config, run_name: 'second', weights, epochs: 1 });
+    const { events } = await runPart({ ...config, run_name: 'second', weights, epochs: 1 });
     assert.equal(only(events, 'weights')[0]?.source, weights);
     assert.equal(only(events, 'weights')[0]?.newLayer, undefined);
   });
@@ -241,16 +195,16 @@ describe('a run that is stopped and resumed', () => {
       schedule: 'constant',
       early_stopping: 2,
     });
-    const { events } = await run(config);
+    const { events } = await runPart(config);
     const epochs = only(events, 'epoch-end').length;
     assert.ok(epochs < 9, String(epochs));
-    const again = await run(config, { resume: 'last' });
+    const again = await runPart(config, { resume: 'last' });
     assert.equal(only(again.events, 'step').length, 0);
   });
 
   it('stops at a loss that is no number, leaving the checkpoint as it was', async () => {
     const config = smallConfig(root, { run_name: 'broken', lr: 1e38, checkpoint_minutes: 1e-9 });
-    await assert.rejects(run(config), (error: Error) => {
+    await assert.rejects(runPart(config), (error: Error) => {
       assert.ok(error instanceof UserError);
       assert.match(
         error.message,

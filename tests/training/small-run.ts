@@ -1,11 +1,17 @@
 // A run that takes seconds: three colours, a few images of each, a small network.
 
+import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { TrainConfig } from '#src/options.js';
 import { trainOptions } from '#src/options.js';
+import type { TrainingEvent } from '#src/reporting/events.js';
+import { findCheckpoint } from '#src/training/checkpoint/find.js';
+import { neverStopping, type Stopping } from '#src/training/stopping.js';
+import { train } from '#src/training/train.js';
+import { readSealedTensors } from '#src/weights/sealed-file.js';
 
 const colours = { blue: [32, 64, 192], green: [32, 160, 64], red: [192, 48, 32] } as const;
 
@@ -58,5 +64,52 @@ export function smallConfig(root: string, change: Partial<TrainConfig> = {}): Tr
     root_dir: root,
     device: 'cpu',
     ...change,
+  };
+}
+
+/** Asks to stop after so many steps of training, validation and test. */
+export function stopAfter(steps: number): Stopping {
+  let done = 0;
+  return {
+    ...neverStopping,
+    noteStep: () => {
+      done += 1;
+    },
+    reason: () => (done >= steps ? 'the test' : undefined),
+  };
+}
+
+/** A run, or a part of one, from its start to its end. */
+export interface Part {
+  outcome: 'finished' | 'stopped';
+  events: TrainingEvent[];
+}
+
+export async function runPart(
+  config: TrainConfig,
+  setting: { resume?: string; stopping?: Stopping } = {},
+): Promise<Part> {
+  const { resume, ...rest } = setting;
+  const from = resume === undefined ? undefined : await findCheckpoint({ ...config, resume });
+  const events: TrainingEvent[] = [];
+  const outcome = await train(config, (event) => events.push(event), { from, ...rest });
+  return { outcome, events };
+}
+
+export function only<K extends TrainingEvent['kind']>(events: readonly TrainingEvent[], kind: K) {
+  return events.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind);
+}
+
+/** Everything in a run's last checkpoint that must be the same to the bit. */
+export async function savedState(config: TrainConfig): Promise<object> {
+  const found = await findCheckpoint({ ...config, resume: 'last' });
+  assert.ok(found);
+  const { path, state } = found.checkpoint;
+  const tensors = await readSealedTensors(path);
+  const { history, counters, epoch, batch, sums } = state;
+  return {
+    position: { counters, epoch, batch, sums },
+    results: history.map(({ seconds: _, imagesPerSecond: __, ...result }) => result),
+    tensors: [...tensors].map(([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]),
   };
 }

@@ -1,91 +1,23 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import sharp from 'sharp';
 import { UserError } from '#src/errors.js';
 import type { TrainConfig } from '#src/options.js';
 import type { TrainingEvent } from '#src/reporting/events.js';
-import { train } from '#src/training/train.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
-
-const colours = { blue: '#2040c0', green: '#20a040', red: '#c03020' };
+import { makeRoot, only, removeRoot, runPart, smallConfig } from './small-run.js';
 
 let root: string;
 before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'train-'));
-  for (const [split, count] of [
-    ['train', 5],
-    ['val', 1],
-  ] as const) {
-    for (const [name, colour] of Object.entries(colours)) {
-      const folder = join(root, 'data', split, name);
-      await mkdir(folder, { recursive: true });
-      for (let index = 0; index < count; index++) {
-        const create = { width: 64 + 8 * index, height: 72, channels: 3, background: colour } as const;
-        await sharp({ create })
-          .jpeg()
-          .toFile(join(folder, `${index}.jpg`));
-      }
-    }
-  }
-  await mkdir(join(root, 'outputs', 'models'), { recursive: true });
+  root = await makeRoot();
 });
-after(() => rm(root, { recursive: true, force: true }));
-
-const config = (change: Partial<TrainConfig> = {}): TrainConfig => ({
-  epochs: 2,
-  batch_size: 5,
-  lr: 1e-3,
-  schedule: 'cosine',
-  warmup: 0,
-  optimizer: 'adam',
-  momentum: 0.9,
-  weight_decay: 0,
-  label_smoothing: 0,
-  class_weights: 'none',
-  augment: 'none',
-  mixup: 0,
-  cutmix: 0,
-  freeze: 'none',
-  unfreeze_epoch: 0,
-  lr_backbone: undefined,
-  precision: 'fp32',
-  seed: 7,
-  model: 'resnet18',
-  pretrained: false,
-  weights: undefined,
-  pre: 'resnet',
-  data_dir: join(root, 'data'),
-  val_split: 0.2,
-  workers: 4,
-  cache: 'auto',
-  run_name: 'test',
-  root_dir: root,
-  device: 'cpu',
-  exif: false,
-  bad_images: 'error',
-  resume: undefined,
-  checkpoint_minutes: 0,
-  keep_checkpoints: 2,
-  time_limit: undefined,
-  early_stopping: 0,
-  nan: 'error',
-  deterministic: false,
-  wandb: false,
-  config: undefined,
-  ...change,
-});
+after(() => removeRoot(root));
 
 async function run(change: Partial<TrainConfig> = {}): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  await train(config(change), (event) => events.push(event));
-  return events;
+  const small = { precision: 'fp32', bad_images: 'error', checkpoint_minutes: 0 } as const;
+  return (await runPart(smallConfig(root, { ...small, ...change }))).events;
 }
-
-const only = <K extends TrainingEvent['kind']>(events: readonly TrainingEvent[], kind: K) =>
-  events.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind);
 
 const losses = (events: readonly TrainingEvent[]) => only(events, 'step').map(({ loss }) => loss);
 
