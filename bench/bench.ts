@@ -13,22 +13,24 @@ import { runSuite } from './suite.js';
 
 const help = `Usage: npm run bench -- [options]
 
-  --model=NAME         network (resnet18)
-  --batch_size=N       images in a step (32)
+  --model=NAME         network (resnet18); with --suite several, joined by commas
+  --batch_size=N       images in a step (32); with --suite several, joined by commas
   --steps=N            steps in each of three rounds (8)
-  --precision=P        arithmetic: fp32, bf16 (fp32)
+  --precision=P        arithmetic: fp32, bf16 (fp32; with --suite both, or those given, joined by commas)
   --device=DEVICE      auto, cpu or cuda (auto)
   --pytorch=PYTHON     also measure PyTorch, with this Python; it needs torch, torchvision and pillow
   --pytorch_mode=MODE  its setting, of nchw, channels_last, bf16 and compile, joined by + (nchw)
   --rounds=N           with --pytorch or --suite: turns of each (2)
   --suite              training steps of several networks in all precisions (and, with --pytorch, all of its settings),
-                       in turns, into a table in bench/results; with --model, of that network alone
+                       in turns, into a table and a plot in bench/results
 `;
 
+const allPrecisions = ['fp32', 'bf16'] as const;
 const settings = readSettings();
 if (settings.suite) {
-  const path = await runSuite(settings);
-  console.log(`Wrote ${path}.md and ${path}.json`);
+  const { models, batchSizes, precisions, device, steps, rounds, pytorch } = settings;
+  const path = await runSuite({ models, batchSizes, precisions, device, steps, rounds, pytorch });
+  console.log(`Wrote ${path}.md, .json, .svg and .png`);
   process.exit(0);
 }
 const folder = await mkdtemp(join(tmpdir(), 'deep-cnn-bench-'));
@@ -108,13 +110,21 @@ function readSettings() {
       console.log(help);
       process.exit(0);
     }
+    const models = list(values.model)?.map((name) => oneOf('model', name, modelNames()));
+    const batchSizes = list(values.batch_size)?.map((size) => count('batch_size', size));
+    const precisions = list(values.precision)?.map((name) => oneOf('precision', name, allPrecisions));
+    if (!values.suite && [models, batchSizes, precisions].some((given) => given && given.length > 1)) {
+      throw new Error('Only --suite measures several.');
+    }
     return {
       suite: values.suite ?? false,
-      only: values.model,
-      model: oneOf('model', values.model ?? 'resnet18', modelNames()),
-      batchSize: count('batch_size', values.batch_size ?? '32'),
+      models,
+      batchSizes,
+      precisions: precisions ?? allPrecisions,
+      model: models?.[0] ?? 'resnet18',
+      batchSize: batchSizes?.[0] ?? 32,
       steps: count('steps', values.steps ?? '8'),
-      precision: oneOf('precision', values.precision ?? 'fp32', ['fp32', 'bf16'] as const),
+      precision: precisions?.[0] ?? 'fp32',
       device: oneOf('device', values.device ?? 'auto', ['auto', 'cpu', 'cuda'] as const),
       pytorch: values.pytorch,
       pytorchMode: values.pytorch_mode ?? 'nchw',
@@ -124,6 +134,10 @@ function readSettings() {
     console.error(`${error instanceof Error ? error.message : error}\n\n${help}`);
     process.exit(2);
   }
+}
+
+function list(value: string | undefined): string[] | undefined {
+  return value?.split(',');
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

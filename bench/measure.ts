@@ -54,6 +54,7 @@ async function measureTraining({ what, model: name, batchSize, steps: stepCount,
       train_images_per_second: (batchSize * 1000) / median(ms),
       peak_rss_mb: process.resourceUsage().maxRSS / 1024,
       first_step_seconds: firstStepSeconds,
+      tensorflow: runtime.tensorflowVersion,
     };
   }
 
