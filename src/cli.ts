@@ -5,6 +5,7 @@ import type { Command } from './commands/command.js';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
+import { rerunCommand } from './commands/rerun.js';
 import { noteLostOutput } from './commands/signals.js';
 import { submitCommand } from './commands/submit.js';
 import { trainCommand } from './commands/train.js';
@@ -19,6 +20,7 @@ import { version } from './version.js';
 /** All commands; the first is the one that runs when none is named. */
 const commands: readonly Command[] = [
   trainCommand,
+  rerunCommand,
   modelsCommand,
   weightsCommand,
   dataCommand,

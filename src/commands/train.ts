@@ -26,7 +26,8 @@ export interface TrainParts {
   >;
 }
 
-const parts: TrainParts = {
+/** The real ones. */
+export const wholeProgram: TrainParts = {
   modelNames: async () => (await import('../models/registry.js')).modelNames(),
   loadTrainer: async () => (await import('../training/train.js')).train,
 };
@@ -35,7 +36,7 @@ export const trainCommand: Command<typeof trainOptions> = {
   name: 'train',
   summary: 'Fine-tune a network on a folder of images',
   options: trainOptions,
-  run: (values, _, given) => runTraining(values, parts, given),
+  run: (values, _, given) => runTraining(values, wholeProgram, { given }),
 };
 
 /**
@@ -46,7 +47,7 @@ export const trainCommand: Command<typeof trainOptions> = {
 export async function runTraining(
   values: TrainConfig,
   trainParts: TrainParts,
-  given: ReadonlySet<string> = new Set(),
+  { given = new Set(), expectedData }: { given?: ReadonlySet<string> } & Pick<TrainSetting, 'expectedData'> = {},
 ): Promise<number> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
@@ -63,7 +64,7 @@ export async function runTraining(
       const { config, changed } = fresh ?? plan(values, names, found && { given, saved: found.checkpoint.options });
       const deadline = await watchDeadline({ timeLimitSeconds: config.time_limit });
       const stopping = createStopping({ signal: signals.first, deadline: deadline.current });
-      const setting = { from: found, stopping, files: filesFor(config, found), holdsName };
+      const setting = { from: found, stopping, files: filesFor(config, found), expectedData, holdsName };
       const warnings = [...changed.map(changeText), ...(deadline.warning ? [deadline.warning] : [])];
       try {
         return await trainAndTell(config, { ...trainParts, setting, warnings, onTraining: signals.hold });

@@ -101,6 +101,25 @@ export function mergeForResume(
   return { config: Object.freeze(merged) as TrainConfig, changed };
 }
 
+/**
+ * The options of a run that repeats another, before `completeConfig`: those that the other has `saved` but for the ones
+ * that are `given`, and for those that belong to a process alone.
+ * @throws UserError for a saved value that this program can't read.
+ */
+export function mergeForRepeat(
+  values: TrainConfig,
+  given: ReadonlySet<string>,
+  saved: Readonly<Record<string, unknown>>,
+): TrainConfig {
+  const entries = Object.entries(trainOptions).map(([name, spec]) => {
+    if (given.has(name)) return [name, absolute(name, values)];
+    const isOwn = onResume[name as keyof TrainConfig] === 'own';
+    return [name, isOwn ? values[name as keyof TrainConfig] : savedValue(name, spec, saved, false)];
+  });
+  // The table has been walked whole, from which the type is derived.
+  return Object.freeze(Object.fromEntries(entries)) as TrainConfig;
+}
+
 function savedValue(
   name: string,
   spec: OptionSpec<unknown>,
@@ -111,10 +130,10 @@ function savedValue(
   if (value === undefined) return spec.default();
   const isScalar = ['string', 'number', 'boolean'].includes(typeof value);
   if ((isScalar && spec.parse(String(value)) === value) || isReplaced) return value;
-  throw new UserError(`The checkpoint's option ${name} can't be used`, {
+  throw new UserError(`The saved option ${name} can't be used`, {
     expected: spec.expected,
     found: quoted(isScalar ? String(value) : JSON.stringify(value)),
-    mend: 'Resume with the version of deep-cnn that saved it',
+    mend: 'Use the version of deep-cnn that saved it',
   });
 }
 

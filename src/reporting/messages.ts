@@ -60,6 +60,7 @@ function wordsFor(event: TrainingEvent): Message[] {
       ];
     case 'finished':
       return info(`LOSS train ${loss(event.train)} valid ${loss(event.validation)} test ${loss(event.test)}`);
+    case 'dataset':
     case 'checkpoint':
     case 'epoch-start':
     case 'step':

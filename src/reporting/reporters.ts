@@ -1,11 +1,13 @@
 // Everyone who listens to a training run, joined.
 import { messageOf } from '../errors.js';
 import type { TrainConfig } from '../options.js';
+import { programFacts } from '../program.js';
 import { createBadImageList } from './bad-images.js';
 import { combineReporters, type Reporter, type TrainingEvent } from './events.js';
 import { createLogger } from './logger.js';
 import { createScreen, type ScreenStream } from './progress.js';
 import { createResults } from './results.js';
+import { createRunDescription, descriptionFile } from './run-description.js';
 import { createRunFiles, type RunFiles } from './run-files.js';
 import { createTensorboard, tensorboardFolder } from './tensorboard.js';
 import { createWandb } from './wandb.js';
@@ -53,6 +55,7 @@ export function createReporters({
       createLogger({ path: files.log, now, onFailure: warn(files.log) }),
       createResults({ path: files.results, ...results, onFailure: warn(files.results) }),
       createBadImageList({ path: files.bad, onFailure: warn(files.bad) }),
+      createRunDescription({ files, program: programFacts(), now, onFailure: warn(descriptionFile(files)) }),
     ]);
   };
   const local = combineReporters([openedBy('data', openFiles), screen]);

@@ -15,7 +15,7 @@ import type { FoundWeights } from '../weights/sources.js';
 import { reportData, reportModel, reportModels, stateBytes } from './announce.js';
 import { createBadImages, stillUnreadable } from './bad-images.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
-import { fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
+import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
 import { restoreSteps } from './checkpoint/restore.js';
 import { type AnyLoader, evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
 import { openFeatureCache } from './feature-cache.js';
@@ -38,6 +38,8 @@ export interface TrainSetting {
   stopping?: Stopping;
   /** Where the run logs: kept in its checkpoints, so that it goes on writing there. */
   files?: RunFiles;
+  /** What the data must be, where the run repeats another. */
+  expectedData?: DataFingerprint | undefined;
   /** Whether the run's name is still this process's; asked before each save. */
   holdsName?: () => boolean;
 }
@@ -54,6 +56,7 @@ export async function train(
     from,
     stopping = neverStopping,
     files = nameRunFiles(config, new Date()),
+    expectedData,
     holdsName = () => true,
   }: TrainSetting = {},
 ): Promise<'finished' | 'stopped'> {
@@ -66,17 +69,20 @@ export async function train(
   const data = fingerprintOf(dataset, config.data_dir);
   const { deterministic } = config;
   const before = from?.checkpoint;
-  if (before) requireSameData(before.data, data);
+  const expected = before?.data ?? expectedData;
+  if (expected) requireSameData(expected, data);
   const threads = deterministic ? before?.threads : undefined;
   // A definite one already but for users of the library.
   const precision = choosePrecision(config.precision, config.device);
   const runtime = await openRuntime(config.device, { deterministic, ...(threads && { threads }) });
-  report({ kind: 'device', device: runtime.device, precision });
+  const { device, threads: threadsUsed, tensorflowVersion: tensorflow } = runtime;
+  report({ kind: 'device', device, precision, threads: threadsUsed, tensorflow });
   if (before) {
     const { path, state } = before;
     report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });
   }
   reportData(dataset, report);
+  report({ kind: 'dataset', classes: dataset.classes, ...data });
 
   const steps = await compileSteps(runtime, {
     model,

@@ -174,10 +174,7 @@ test('a saved value of the wrong kind or out of range is no value', () => {
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
       const message = refusalOf({}, { ...saved, [name]: value });
-      assert.match(
-        message,
-        new RegExp(`^The checkpoint's option ${name} can't be used: expected .* found '.*with the version`),
-      );
+      assert.match(message, new RegExp(`^The saved option ${name} can't be used: expected .* found '.*the version`));
     }
   }
   assert.equal(merge({ schedule: 'step' }, { ...saved, schedule: 'polynomial' }).config.schedule, 'step');

@@ -75,7 +75,7 @@ test('whenever a run was killed, its table ends as if it had not been', async ()
       ...closing,
     ]).close();
     assert.equal(readFileSync(files.results, 'utf8'), wanted, `${known}, ${written}, ${cut}`);
-    assert.equal(readdirSync(dirname(files.results)).length, 1);
+    assert.equal(readdirSync(dirname(files.results)).length, 2);
   }
 });
 

@@ -131,7 +131,10 @@ describe('a run that is stopped and resumed', () => {
     await runPart(config, { stopping: stopAfter(1) });
     const other = await makeRoot({ trainImages: 6 });
     const moved = { ...config, data_dir: join(other, 'data') };
-    await assert.rejects(runPart(moved, { resume: 'last' }), /data has changed.* 12 training.* found 14 training/);
+    await assert.rejects(
+      runPart(moved, { resume: 'last' }),
+      /data is not that of the run any more.* 12 training.* found 14 training/,
+    );
     await removeRoot(other);
   });
 

@@ -41,7 +41,7 @@ export function requireSameData(then: DataFingerprint, now: DataFingerprint): vo
   if (then.sha256 === now.sha256) return;
   const counts = ({ train, validation, test }: DataFingerprint) =>
     `${train} training, ${validation} validation and ${test} test images`;
-  throw new UserError('The data has changed since the run was saved', {
+  throw new UserError('The data is not that of the run any more', {
     expected: counts(then),
     found: counts(then) === counts(now) ? 'as many, but with other names or classes' : counts(now),
     mend: 'Give --data_dir as it was, or start a new run under another --run_name, with the checkpoint as --weights',
