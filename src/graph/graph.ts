@@ -12,6 +12,7 @@ export type Attribute =
   | { float: number }
   | { bool: boolean }
   | { string: string }
+  | { strings: readonly string[] }
   | { shape: Shape }
   | { tensor: TensorType; bytes: Uint8Array };
 

@@ -66,7 +66,7 @@ function attrValue(attribute: Attribute): AttrValueMessage {
     const tensor = new messages.Tensor();
     tensor.setDtype(dtypeCodes[attribute.tensor.dtype]);
     tensor.setTensorShape(tensorShape(attribute.tensor.shape));
-    tensor.setTensorContent(Buffer.from(attribute.bytes).toString('base64'));
+    tensor.setTensorContent(attribute.bytes);
     value.setTensor(tensor);
   } else if ('dtype' in attribute) value.setType(dtypeCodes[attribute.dtype]);
   else if ('int' in attribute) value.setI(attribute.int);
@@ -76,7 +76,8 @@ function attrValue(attribute: Attribute): AttrValueMessage {
   else if ('shape' in attribute) value.setShape(tensorShape(attribute.shape));
   else {
     const list = new messages.AttrValue.ListValue();
-    list.setIList([...attribute.ints]);
+    if ('ints' in attribute) list.setIList([...attribute.ints]);
+    else list.setSList(attribute.strings.map((text) => Buffer.from(text).toString('base64')));
     value.setList(list);
   }
   return value;

@@ -58,6 +58,12 @@ export class Parameter {
     return elementCount(this.spec.shape);
   }
 
+  /** From PyTorch's axes to the graph's, where they differ. */
+  get permutation(): readonly number[] | undefined {
+    const { layout } = this.spec;
+    return layout === 'plain' ? undefined : permutations[layout];
+  }
+
   /** Turns a tensor that lies as in the graph to how it lies outside. */
   leaveGraph(value: Tensor): Tensor {
     const { layout } = this.spec;

@@ -1,5 +1,5 @@
 // The protobuf classes of TensorFlow's graph format, as tfjs-node-gpu ships them (generated, untyped). Only what a
-// SavedModel needs is given a type here. `bytes` fields take base64 strings.
+// SavedModel needs is given a type here. `bytes` fields take base64 strings, or bytes.
 
 import { createRequire } from 'node:module';
 
@@ -18,11 +18,12 @@ interface TensorShapeMessage {
 interface TensorMessage {
   setDtype(dtype: number): void;
   setTensorShape(shape: TensorShapeMessage): void;
-  setTensorContent(base64: string): void;
+  setTensorContent(bytes: Uint8Array): void;
 }
 
 interface ListValueMessage {
   setIList(values: number[]): void;
+  setSList(base64: string[]): void;
   setTypeList(values: number[]): void;
   addShape(shape: TensorShapeMessage): void;
 }

@@ -121,7 +121,7 @@ async function loadSignatures(tf: Tensorflow, { whole, signaturesOnly }: SavedMo
 type TfTensor = InstanceType<Tensorflow['Tensor']>;
 
 /** Copies a tensor's values out and frees it. */
-function takeTensor(tensor: TfTensor): HostTensor {
+export function takeTensor(tensor: TfTensor): HostTensor {
   try {
     const data = tensor.dataSync();
     if (tensor.dtype === 'float32' && data instanceof Float32Array)

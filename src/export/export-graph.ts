@@ -1,0 +1,69 @@
+// A trained network as a graph of constants and standard ops, small and fast: what all formats but safetensors start from.
+
+import { Graph, type Tensor } from '../graph/graph.js';
+import { exp } from '../graph/ops/activation.js';
+import { cast } from '../graph/ops/array.js';
+import { logSoftmax } from '../graph/ops/loss.js';
+import { mul, sub } from '../graph/ops/math.js';
+import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
+import { foldBatchNorm } from '../graph/passes/fold-batch-norm.js';
+import { foldConstants } from '../graph/passes/fold-constants.js';
+import { freeze, type VariableValue } from '../graph/passes/freeze.js';
+import { permute } from '../graph/passes/permute.js';
+import { padByZero } from '../graph/passes/zero-padding.js';
+import { Module } from '../models/module.js';
+import { ParameterStore } from '../models/parameters.js';
+import { findModel } from '../models/registry.js';
+import type { ExportedNetwork } from './network.js';
+
+/** What goes in: pixel values of 0 to 255, as integers, or numbers that have been normalised already. */
+export type InputKind = 'bytes' | 'floats';
+
+export interface ExportGraphOptions {
+  input: InputKind;
+  /** The type of bytes; TensorFlow.js knows no smaller one than int32. */
+  byteType?: 'uint8' | 'int32';
+}
+
+/** `pixels`: [N, crop, crop, 3], red, green, blue. `probabilities`: float32 [N, classes]. */
+export type ExportGraph = Record<'pixels' | 'probabilities', Tensor>;
+
+export function exportGraph(network: ExportedNetwork, { input, byteType = 'uint8' }: ExportGraphOptions): ExportGraph {
+  const { model, preprocessing, classes } = network;
+  const graph = new Graph();
+  const { crop } = preprocessing;
+  const pixels = placeholder(graph, 'pixels', input === 'floats' ? 'float32' : byteType, [null, crop, crop, 3]);
+  const images = input === 'floats' ? pixels : graph.scope('input', () => normalise(pixels, preprocessing));
+  const parameters = new ParameterStore(graph);
+  const module = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+  const found = findModel(model);
+  if (!found) throw new Error(`internal: there is no model ${model}`);
+  const logits = found.build(module, images, classes.length);
+  const probabilities = identity(exp(logSoftmax(logits)), 'probabilities');
+  const values = valuesOf(parameters, network);
+  return optimised(freeze({ pixels, probabilities }, values));
+}
+
+function optimised(graph: ExportGraph): ExportGraph {
+  return padByZero(foldBatchNorm(foldConstants(graph)));
+}
+
+/** (x / 255 - mean) / std */
+function normalise(pixels: Tensor, { mean, std }: ExportedNetwork['preprocessing']): Tensor {
+  const { graph } = pixels;
+  const scale = std.map((deviation) => 1 / (255 * deviation));
+  const shift = std.map((deviation, channel) => (mean[channel] ?? 0) / deviation);
+  return sub(mul(cast(pixels, 'float32'), floatConstant(graph, scale)), floatConstant(graph, shift));
+}
+
+/** The weights as they lie in the graph. */
+function valuesOf(parameters: ParameterStore, { weights }: ExportedNetwork): (name: string) => VariableValue {
+  const byName = new Map(parameters.all.map((parameter) => [parameter.name, parameter]));
+  return (name) => {
+    const { permutation, variable } = byName.get(name) ?? {};
+    const value = weights.get(name);
+    if (!variable || !value) throw new Error(`internal: there are no weights for ${name}`);
+    const data = permutation ? permute(value.data, value.shape, permutation) : value.data;
+    return { shape: variable.shape, data };
+  };
+}

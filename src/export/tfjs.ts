@@ -1,0 +1,68 @@
+// TensorFlow.js's graph model: model.json (topology, manifest of the weights, what the model is) and files of weights, as
+// `tf.loadGraphModel` takes them in browsers and Node.
+
+import type { Tensor } from '../graph/graph.js';
+import { constantOf } from '../graph/passes/constants.js';
+import { fuseBiasAndActivation } from '../graph/passes/fuse.js';
+import { splitGroups } from '../graph/passes/split-groups.js';
+import { version } from '../version.js';
+import { exportGraph, type InputKind } from './export-graph.js';
+import type { ExportedNetwork } from './network.js';
+import { tensorInfo, topology } from './tfjs-topology.js';
+import { type Quantization, storeWeights } from './tfjs-weights.js';
+
+export interface TfjsOptions {
+  /** `bytes`: int32 [N, crop, crop, 3] of 0 to 255, as `tf.browser.fromPixels` makes them; `floats`: normalised. */
+  input?: InputKind;
+  quantize?: Quantization;
+}
+
+/** Files by name: the content of model.json, which the loader is given, and of the weights beside it. */
+export type TfjsFiles = ReadonlyMap<string, Uint8Array>;
+
+/** A network as a graph model with the input `pixels` and the output `probabilities`. */
+export function exportTfjs(
+  network: ExportedNetwork,
+  { input = 'bytes', quantize = 'none' }: TfjsOptions = {},
+): TfjsFiles {
+  const { pixels, probabilities } = exportGraph(network, { input, byteType: 'int32' });
+  return encodeTfjs(
+    { inputs: { pixels }, outputs: { probabilities } },
+    { quantize, metadata: describe(network, input) },
+  );
+}
+
+/** What is stored with a network so that others can use it. */
+export function describe({ model, classes, preprocessing }: ExportedNetwork, input: InputKind) {
+  return { model, classes, preprocessing, input };
+}
+
+/**
+ * A graph of constants and standard ops as a graph model. `metadata` comes back as the loaded model's `metadata`.
+ * Outputs come in the order given.
+ */
+export function encodeTfjs(
+  signature: { inputs: Readonly<Record<string, Tensor>>; outputs: Readonly<Record<string, Tensor>> },
+  { quantize, metadata }: { quantize: Quantization; metadata: Readonly<Record<string, unknown>> },
+): TfjsFiles {
+  const names = { inputs: Object.keys(signature.inputs), outputs: Object.keys(signature.outputs) };
+  const made = fuseBiasAndActivation(splitGroups({ ...signature.inputs, ...signature.outputs }));
+  const infos = (keys: readonly string[]) =>
+    Object.fromEntries(keys.flatMap((key) => (made[key] ? [[key, tensorInfo(made[key])]] : [])));
+  const nodes = Object.values(made)[0]?.graph.nodes ?? [];
+  const constants = nodes.flatMap(({ outputs: [tensor] }) => {
+    const value = tensor && constantOf(tensor);
+    return value ? [{ ...value, tensor }] : [];
+  });
+  const { manifest, shards } = storeWeights(constants, quantize);
+  const model = {
+    format: 'graph-model',
+    generatedBy: `deep-cnn ${version}`,
+    convertedBy: null,
+    signature: { inputs: infos(names.inputs), outputs: infos(names.outputs) },
+    userDefinedMetadata: metadata,
+    modelTopology: topology(nodes),
+    weightsManifest: manifest,
+  };
+  return new Map([['model.json', Buffer.from(JSON.stringify(model))], ...shards]);
+}
