@@ -10,14 +10,10 @@ import { foldBatchNorm } from '../graph/passes/fold-batch-norm.js';
 import { foldConstants } from '../graph/passes/fold-constants.js';
 import { freeze, type VariableValue } from '../graph/passes/freeze.js';
 import { permute } from '../graph/passes/permute.js';
-import { padByZero } from '../graph/passes/zero-padding.js';
 import { Module } from '../models/module.js';
 import { ParameterStore } from '../models/parameters.js';
 import { findModel } from '../models/registry.js';
-import type { ExportedNetwork } from './network.js';
-
-/** What goes in: pixel values of 0 to 255, as integers, or numbers that have been normalised already. */
-export type InputKind = 'bytes' | 'floats';
+import type { ExportedNetwork, InputKind } from './network.js';
 
 export interface ExportGraphOptions {
   input: InputKind;
@@ -41,11 +37,7 @@ export function exportGraph(network: ExportedNetwork, { input, byteType = 'uint8
   const logits = found.build(module, images, classes.length);
   const probabilities = identity(exp(logSoftmax(logits)), 'probabilities');
   const values = valuesOf(parameters, network);
-  return optimised(freeze({ pixels, probabilities }, values));
-}
-
-function optimised(graph: ExportGraph): ExportGraph {
-  return padByZero(foldBatchNorm(foldConstants(graph)));
+  return foldBatchNorm(foldConstants(freeze({ pixels, probabilities }, values)));
 }
 
 /** (x / 255 - mean) / std */

@@ -11,3 +11,11 @@ export interface ExportedNetwork {
   preprocessing: Preprocessing;
   weights: StateDict;
 }
+
+/** What goes in: pixel values of 0 to 255, as integers, or numbers that have been normalised already. */
+export type InputKind = 'bytes' | 'floats';
+
+/** What is stored with a network so that others can use it. */
+export function describe({ model, classes, preprocessing }: ExportedNetwork, input: InputKind) {
+  return { model, classes, preprocessing, input };
+}

@@ -5,9 +5,10 @@ import type { Tensor } from '../graph/graph.js';
 import { constantOf } from '../graph/passes/constants.js';
 import { fuseBiasAndActivation } from '../graph/passes/fuse.js';
 import { splitGroups } from '../graph/passes/split-groups.js';
+import { padByZero } from '../graph/passes/zero-padding.js';
 import { version } from '../version.js';
-import { exportGraph, type InputKind } from './export-graph.js';
-import type { ExportedNetwork } from './network.js';
+import { exportGraph } from './export-graph.js';
+import { describe, type ExportedNetwork, type InputKind } from './network.js';
 import { tensorInfo, topology } from './tfjs-topology.js';
 import { type Quantization, storeWeights } from './tfjs-weights.js';
 
@@ -32,11 +33,6 @@ export function exportTfjs(
   );
 }
 
-/** What is stored with a network so that others can use it. */
-export function describe({ model, classes, preprocessing }: ExportedNetwork, input: InputKind) {
-  return { model, classes, preprocessing, input };
-}
-
 /**
  * A graph of constants and standard ops as a graph model. `metadata` comes back as the loaded model's `metadata`.
  * Outputs come in the order given.
@@ -46,7 +42,7 @@ export function encodeTfjs(
   { quantize, metadata }: { quantize: Quantization; metadata: Readonly<Record<string, unknown>> },
 ): TfjsFiles {
   const names = { inputs: Object.keys(signature.inputs), outputs: Object.keys(signature.outputs) };
-  const made = fuseBiasAndActivation(splitGroups({ ...signature.inputs, ...signature.outputs }));
+  const made = fuseBiasAndActivation(padByZero(splitGroups({ ...signature.inputs, ...signature.outputs })));
   const infos = (keys: readonly string[]) =>
     Object.fromEntries(keys.flatMap((key) => (made[key] ? [[key, tensorInfo(made[key])]] : [])));
   const nodes = Object.values(made)[0]?.graph.nodes ?? [];
