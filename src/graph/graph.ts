@@ -75,12 +75,22 @@ export interface NodeSpec {
   backward: (outputs: readonly Tensor[]) => Node['backward'];
 }
 
+export interface GraphOptions {
+  /** Names of ops beyond TensorFlow's own that will be there when the graph runs. */
+  kernels?: ReadonlySet<string> | undefined;
+}
+
 export class Graph {
   readonly nodes: Node[] = [];
+  readonly kernels: ReadonlySet<string>;
   private readonly names = new Map<string, number>();
   /** The current scopes, each followed by a slash. */
   private prefix = '';
   private controls: readonly Node[] = [];
+
+  constructor({ kernels = new Set() }: GraphOptions = {}) {
+    this.kernels = kernels;
+  }
 
   /** Adds a node. Its name is made unique and put under the current scopes. */
   add({ op, name = op, inputs = [], attributes = {}, outputs, backward }: NodeSpec): Node {

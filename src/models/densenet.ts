@@ -20,7 +20,7 @@ function densenet(depths: readonly number[], { growth = 32, stem = 64 } = {}) {
   const build = (m: Module, images: Tensor, classes: number): Tensor => {
     const features = m.child('features');
     let x = conv(features, 'conv0', images, { channels: stem, kernel: 7, stride: 2, padding: 3 });
-    x = relu(features.batchNorm('norm0', x));
+    x = features.batchNorm('norm0', x, { activation: relu });
     x = maxPool2d(x, { kernel: 3, stride: 2, padding: 1 });
     for (const [index, depth] of depths.entries()) {
       const block = features.child(`denseblock${index + 1}`);
@@ -29,7 +29,7 @@ function densenet(depths: readonly number[], { growth = 32, stem = 64 } = {}) {
       }
       if (index < depths.length - 1) x = transition(features.child(`transition${index + 1}`), x);
     }
-    x = globalAveragePool(relu(features.batchNorm('norm5', x)));
+    x = globalAveragePool(features.batchNorm('norm5', x, { activation: relu }));
     return m.linear('classifier', x, classes, { initializer: uniformByFanIn(knownDimension(x.shape, 1)) });
   };
   return { build, head: 'classifier' };
@@ -37,16 +37,16 @@ function densenet(depths: readonly number[], { growth = 32, stem = 64 } = {}) {
 
 /** What one layer adds to all that the layers before it have found. */
 function denseLayer(m: Module, x: Tensor, growth: number): Tensor {
-  let y = relu(m.batchNorm('norm1', x));
+  let y = m.batchNorm('norm1', x, { activation: relu });
   y = conv(m, 'conv1', y, { channels: 4 * growth, kernel: 1 });
-  y = relu(m.batchNorm('norm2', y));
+  y = m.batchNorm('norm2', y, { activation: relu });
   return conv(m, 'conv2', y, { channels: growth, kernel: 3, padding: 1 });
 }
 
 /** Halves the channels and the sides. */
 function transition(m: Module, x: Tensor): Tensor {
   const channels = Math.trunc(knownDimension(x.shape, 3) / 2);
-  const y = conv(m, 'conv', relu(m.batchNorm('norm', x)), { channels, kernel: 1 });
+  const y = conv(m, 'conv', m.batchNorm('norm', x, { activation: relu }), { channels, kernel: 1 });
   return avgPool2d(y, { kernel: 2, stride: 2 });
 }
 

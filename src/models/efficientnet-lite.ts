@@ -35,7 +35,7 @@ function block(m: Module, x: Tensor, options: BlockOptions): Tensor {
 function separable(m: Module, x: Tensor, { kernel, stride, channels }: BlockOptions): Tensor {
   const inputs = knownDimension(x.shape, 3);
   let y = conv(m, 'conv_dw', x, { channels: inputs, kernel, stride, groups: inputs });
-  y = relu6(m.batchNorm('bn1', y, norm));
+  y = m.batchNorm('bn1', y, { ...norm, activation: relu6 });
   y = conv(m, 'conv_pw', y, { channels, kernel: 1 });
   return m.batchNorm('bn2', y, norm);
 }
@@ -43,9 +43,9 @@ function separable(m: Module, x: Tensor, { kernel, stride, channels }: BlockOpti
 function invertedResidual(m: Module, x: Tensor, { expansion, kernel, stride, channels }: BlockOptions): Tensor {
   const width = roundChannels(knownDimension(x.shape, 3) * expansion);
   let y = conv(m, 'conv_pw', x, { channels: width, kernel: 1 });
-  y = relu6(m.batchNorm('bn1', y, norm));
+  y = m.batchNorm('bn1', y, { ...norm, activation: relu6 });
   y = conv(m, 'conv_dw', y, { channels: width, kernel, stride, groups: width });
-  y = relu6(m.batchNorm('bn2', y, norm));
+  y = m.batchNorm('bn2', y, { ...norm, activation: relu6 });
   y = conv(m, 'conv_pwl', y, { channels, kernel: 1 });
   return m.batchNorm('bn3', y, norm);
 }
@@ -53,7 +53,7 @@ function invertedResidual(m: Module, x: Tensor, { expansion, kernel, stride, cha
 function lite(width: number, depth: number, dropout: number): Model {
   const build = (m: Module, images: Tensor, classes: number): Tensor => {
     let x = conv(m, 'conv_stem', images, { channels: 32, kernel: 3, stride: 2 });
-    x = relu6(m.batchNorm('bn1', x, norm));
+    x = m.batchNorm('bn1', x, { ...norm, activation: relu6 });
     for (const [index, [expansion, kernel, firstStride, channels, blocks]] of baseline.entries()) {
       const isEnd = index === 0 || index === baseline.length - 1;
       const options = { expansion, kernel, channels: roundChannels(channels * width) };
@@ -62,7 +62,7 @@ function lite(width: number, depth: number, dropout: number): Model {
       }
     }
     x = conv(m, 'conv_head', x, { channels: 1280, kernel: 1 });
-    x = relu6(m.batchNorm('bn2', x, norm));
+    x = m.batchNorm('bn2', x, { ...norm, activation: relu6 });
     x = m.dropout(globalAveragePool(x), dropout);
     return m.linear('classifier', x, classes, { initializer: { kind: 'uniform', bound: 1 / Math.sqrt(classes) } });
   };

@@ -4,7 +4,13 @@ import type { Tensor } from '../graph/graph.js';
 import { silu } from '../graph/ops/activation.js';
 import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
-import { type BatchNorm, convNormActivation, roundChannels, squeezeExcitation } from './conv-norm-activation.js';
+import {
+  type BatchNorm,
+  convNormActivation,
+  convNormActivationWithMeans,
+  roundChannels,
+  squeezeExcitation,
+} from './conv-norm-activation.js';
 import type { Model, ModelFamily } from './model.js';
 import { globalAveragePool, type Module } from './module.js';
 
@@ -30,8 +36,8 @@ function mbConv(m: Module, x: Tensor, options: BlockOptions): Tensor {
   let y = x;
   if (width !== inputs) y = convNormActivation(next(), y, { channels: width, kernel: 1, norm, activation: silu });
   const depthwise = { channels: width, kernel, stride, groups: width };
-  y = convNormActivation(next(), y, { ...depthwise, norm, activation: silu });
-  y = squeezeExcitation(next(), y, { squeeze: Math.max(1, Math.floor(inputs / 4)), activation: silu });
+  const filtered = convNormActivationWithMeans(next(), y, { ...depthwise, norm, activation: silu });
+  y = squeezeExcitation(next(), filtered, { squeeze: Math.max(1, Math.floor(inputs / 4)), activation: silu });
   y = convNormActivation(next(), y, { channels, kernel: 1, norm });
   return residual(m, x, y, options);
 }

@@ -12,7 +12,7 @@ export function inceptionLayers({ std }: { std: number }) {
     /** Convolution, batch norm and activation. */
     conv(m: Module, name: string, x: Tensor, layer: ConvLayer): Tensor {
       const unit = m.child(name);
-      return relu(unit.batchNorm('bn', unit.conv('conv', x, { ...layer, initializer }), { epsilon: 1e-3 }));
+      return unit.batchNorm('bn', unit.conv('conv', x, { ...layer, initializer }), { epsilon: 1e-3, activation: relu });
     },
     head(m: Module, x: Tensor, classes: number): Tensor {
       const biasInitializer = uniformByFanIn(knownDimension(x.shape, 1));

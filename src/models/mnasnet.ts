@@ -32,8 +32,8 @@ function invertedResidual(m: Module, x: Tensor, { kernel, stride, expansion, cha
   const inputs = knownDimension(x.shape, 3);
   const width = inputs * expansion;
   const depthwise = { channels: width, kernel, stride, groups: width, padding: (kernel - 1) / 2 };
-  let y = relu(m.batchNorm('layers.1', m.conv('layers.0', x, { channels: width, kernel: 1 }), norm));
-  y = relu(m.batchNorm('layers.4', m.conv('layers.3', y, depthwise), norm));
+  let y = m.batchNorm('layers.1', m.conv('layers.0', x, { channels: width, kernel: 1 }), { ...norm, activation: relu });
+  y = m.batchNorm('layers.4', m.conv('layers.3', y, depthwise), { ...norm, activation: relu });
   y = m.batchNorm('layers.7', m.conv('layers.6', y, { channels, kernel: 1 }), norm);
   return stride === 1 && inputs === channels ? add(y, x) : y;
 }
@@ -45,9 +45,9 @@ function mnasnet(width: number): Model {
     const layers = m.child('layers');
     const stem = scaled(32);
     let x = layers.conv('0', images, { channels: stem, kernel: 3, stride: 2, padding: 1 });
-    x = relu(layers.batchNorm('1', x, norm));
+    x = layers.batchNorm('1', x, { ...norm, activation: relu });
     x = layers.conv('3', x, { channels: stem, kernel: 3, padding: 1, groups: stem });
-    x = relu(layers.batchNorm('4', x, norm));
+    x = layers.batchNorm('4', x, { ...norm, activation: relu });
     x = layers.batchNorm('7', layers.conv('6', x, { channels: scaled(16), kernel: 1 }), norm);
     for (const [index, [kernel, firstStride, expansion, channels, blocks]] of stages.entries()) {
       for (let i = 0; i < blocks; i++) {
@@ -55,7 +55,7 @@ function mnasnet(width: number): Model {
         x = invertedResidual(layers.child(8 + index, i), x, options);
       }
     }
-    x = relu(layers.batchNorm('15', layers.conv('14', x, { channels: 1280, kernel: 1 }), norm));
+    x = layers.batchNorm('15', layers.conv('14', x, { channels: 1280, kernel: 1 }), { ...norm, activation: relu });
     x = m.dropout(globalAveragePool(x), 0.2);
     return m.linear('classifier.1', x, classes, { initializer: { kind: 'uniform', bound: Math.sqrt(3 / classes) } });
   };

@@ -2,7 +2,6 @@
 
 import type { Tensor } from '../graph/graph.js';
 import { relu6 } from '../graph/ops/activation.js';
-import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
 import { convNormActivation } from './conv-norm-activation.js';
 import type { ModelFamily } from './model.js';
@@ -36,8 +35,8 @@ function invertedResidual(
   const depthwise = { channels: width, kernel: 3, stride, groups: width, activation: relu6 };
   y = convNormActivation(m.child('conv', layer++), y, depthwise);
   y = m.conv(`conv.${layer++}`, y, { channels, kernel: 1 });
-  y = m.batchNorm(`conv.${layer}`, y);
-  return stride === 1 && inputs === channels ? add(x, y) : y;
+  const isResidual = stride === 1 && inputs === channels;
+  return m.batchNorm(`conv.${layer}`, y, isResidual ? { add: () => x } : {});
 }
 
 function mobilenetV2(m: Module, images: Tensor, classes: number): Tensor {

@@ -2,9 +2,13 @@
 
 import type { Tensor } from '../graph/graph.js';
 import { hardSigmoid, hardSwish, relu } from '../graph/ops/activation.js';
-import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
-import { convNormActivation, roundChannels, squeezeExcitation } from './conv-norm-activation.js';
+import {
+  convNormActivation,
+  convNormActivationWithMeans,
+  roundChannels,
+  squeezeExcitation,
+} from './conv-norm-activation.js';
 import type { Model, ModelFamily } from './model.js';
 import { globalAveragePool, type Module } from './module.js';
 import type { Initializer } from './parameters.js';
@@ -28,12 +32,15 @@ function block(m: Module, x: Tensor, [kernel, width, channels, squeeze, nonlinea
   const next = () => m.child('block', layer++);
   let y = x;
   if (width !== inputs) y = convNormActivation(next(), y, { channels: width, kernel: 1, norm, activation });
-  y = convNormActivation(next(), y, { channels: width, kernel, stride, groups: width, norm, activation });
+  const depthwise = { channels: width, kernel, stride, groups: width, norm, activation };
   if (squeeze === 'SE') {
-    y = squeezeExcitation(next(), y, { squeeze: roundChannels(Math.floor(width / 4)), gate: hardSigmoid });
+    const filtered = convNormActivationWithMeans(next(), y, depthwise);
+    y = squeezeExcitation(next(), filtered, { squeeze: roundChannels(Math.floor(width / 4)), gate: hardSigmoid });
+  } else {
+    y = convNormActivation(next(), y, depthwise);
   }
-  y = convNormActivation(next(), y, { channels, kernel: 1, norm });
-  return stride === 1 && inputs === channels ? add(y, x) : y;
+  const isResidual = stride === 1 && inputs === channels;
+  return convNormActivation(next(), y, { channels, kernel: 1, norm, ...(isResidual && { add: () => x }) });
 }
 
 function mobilenetV3(rows: readonly Row[], hidden: number): Model {

@@ -2,18 +2,22 @@
 // images to logits; building it a second time (for evaluation) finds the parameters of the first.
 
 import type { Tensor } from '../graph/graph.js';
+import { activationName } from '../graph/ops/activation.js';
 import { cast, reshape, shapeOf, slice } from '../graph/ops/array.js';
 import { addBias, conv2d } from '../graph/ops/conv.js';
 import { depthwiseConv2d } from '../graph/ops/depthwise.js';
-import { matMul, mul } from '../graph/ops/math.js';
+import { fusedDepthwiseConv2d, hasFusedDepthwise } from '../graph/ops/fused-depthwise.js';
+import { fusedBatchNorm, hasFusedNorm } from '../graph/ops/fused-norm.js';
+import { matMul, mul, add as plus } from '../graph/ops/math.js';
 import { batchNormInference, batchNormTraining, layerNorm } from '../graph/ops/norm.js';
 import { intConstant } from '../graph/ops/source.js';
 import type { Variable } from '../graph/ops/state.js';
 import { dimension, knownDimension } from '../graph/types.js';
 import type { Frozen } from './freezing.js';
 import type { Initializer, Layout, Parameter, ParameterStore } from './parameters.js';
+import { globalAveragePool } from './pooling.js';
 import type { StepRandom } from './step-random.js';
-import { type Pair, pairOf, placeWindow } from './window.js';
+import { type Pair, paddingOf, pairOf, placeWindow } from './window.js';
 
 export {
   adaptiveAveragePool,
@@ -52,6 +56,16 @@ export interface ConvLayer {
   initializer?: Initializer;
   /** Zeros where none is given. */
   biasInitializer?: Initializer;
+}
+
+export interface BatchNormLayer {
+  epsilon?: number;
+  /** Weight of each batch in the running statistics. */
+  momentum?: number;
+  /** Makes what is added to the result, once the layer's own parameters are there; the activation is then ReLU or none. */
+  add?: () => Tensor;
+  /** What is made of the result, or of the sum. */
+  activation?: ((x: Tensor) => Tensor) | undefined;
 }
 
 export interface LinearLayer {
@@ -94,7 +108,18 @@ export class Module {
     const layout = groups > 1 && groups === inputs && dilation === 1 ? 'depthwise' : 'filter';
     const filter = this.read(`${name}.weight`, [channels, inputs / groups, height, width], initializer, layout);
     const offset = bias ? this.read(`${name}.bias`, [channels], biasInitializer) : undefined;
+    const isFused =
+      layout === 'depthwise' &&
+      height === width &&
+      channels === inputs &&
+      dilation === 1 &&
+      hasFusedDepthwise(x.graph, { channels, kernel: height, stride });
     return this.within(name, () => {
+      if (isFused) {
+        const filters = reshape(filter, [height, width, channels, 1]);
+        const y = fusedDepthwiseConv2d(x, filters, { stride, padding: paddingOf(x, { ...layer, stride, padding }) });
+        return offset ? addBias(y, cast(offset, x.dtype)) : y;
+      }
       const placed =
         padding === 'same' ? { x, padding: 'SAME' as const } : placeWindow(x, { ...layer, stride, padding });
       const options = { stride, dilation, padding: placed.padding };
@@ -107,23 +132,52 @@ export class Module {
     });
   }
 
-  /** torch.nn.BatchNorm2d. In training it notes the updates of its running statistics. */
-  batchNorm(name: string, x: Tensor, { epsilon = 1e-5, momentum = 0.1 } = {}): Tensor {
+  /** torch.nn.BatchNorm2d, and what comes after it. In training it notes the updates of its running statistics. */
+  batchNorm(name: string, x: Tensor, layer: BatchNormLayer = {}): Tensor {
+    return this.batchNormAndMeans(name, x, layer, false).y;
+  }
+
+  /** The same, and the mean over each image, [N, 1, 1, C], which costs nothing where it can be made on the way. */
+  batchNormWithMeans(name: string, x: Tensor, layer: BatchNormLayer = {}): { y: Tensor; means: Tensor } {
+    const { y, means = globalAveragePool(y, true) } = this.batchNormAndMeans(name, x, layer, true);
+    return { y, means };
+  }
+
+  private batchNormAndMeans(
+    name: string,
+    x: Tensor,
+    { epsilon = 1e-5, momentum = 0.1, add, activation }: BatchNormLayer,
+    pool: boolean,
+  ): { y: Tensor; means?: Tensor } {
     const shape = [knownDimension(x.shape, 3)];
     const scale = this.read(`${name}.weight`, shape, ones);
     const offset = this.read(`${name}.bias`, shape, zeros);
     const meanParameter = this.buffer(`${name}.running_mean`, shape, zeros);
     const varianceParameter = this.buffer(`${name}.running_var`, shape, ones);
+    const side = add?.();
     return this.within(name, () => {
       const runningMean = meanParameter.variable.read();
       const runningVariance = varianceParameter.variable.read();
       const inputs = { x, scale, offset, runningMean, runningVariance };
+      const after = (y: Tensor) => {
+        const sum = side ? plus(y, side) : y;
+        return activation ? activation(sum) : sum;
+      };
       const isFixed = !this.context.training || this.context.frozen?.parameter(meanParameter.name);
-      if (isFixed) return batchNormInference(inputs, { epsilon });
+      if (isFixed) return { y: after(batchNormInference(inputs, { epsilon })) };
+      const note = (moved: { runningMean: Tensor; runningVariance: Tensor }) => {
+        this.context.statistics.push({ variable: meanParameter.variable, value: moved.runningMean });
+        this.context.statistics.push({ variable: varianceParameter.variable, value: moved.runningVariance });
+      };
+      const fused = activation ? activationName(activation) : 'none';
+      if (fused && hasFusedNorm(x.graph)) {
+        const moved = fusedBatchNorm({ ...inputs, side }, { epsilon, momentum, activation: fused, pool });
+        note(moved);
+        return { y: moved.y, ...(pool && { means: cast(moved.pooled, x.dtype) }) };
+      }
       const moved = batchNormTraining(inputs, { epsilon, momentum });
-      this.context.statistics.push({ variable: meanParameter.variable, value: moved.runningMean });
-      this.context.statistics.push({ variable: varianceParameter.variable, value: moved.runningVariance });
-      return moved.y;
+      note(moved);
+      return { y: after(moved.y) };
     });
   }
 

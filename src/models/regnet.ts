@@ -2,9 +2,13 @@
 
 import type { Tensor } from '../graph/graph.js';
 import { relu } from '../graph/ops/activation.js';
-import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
-import { convNormActivation, roundChannels, squeezeExcitation } from './conv-norm-activation.js';
+import {
+  convNormActivation,
+  convNormActivationWithMeans,
+  roundChannels,
+  squeezeExcitation,
+} from './conv-norm-activation.js';
 import type { Model, ModelFamily } from './model.js';
 import { globalAveragePool, type Module, uniformByFanIn } from './module.js';
 
@@ -20,14 +24,16 @@ function block(m: Module, x: Tensor, { channels, stride, groupWidth, squeezed }:
   const isSame = stride === 1 && inputs === channels;
   const shortcut = isSame ? x : convNormActivation(m.child('proj'), x, { channels, kernel: 1, stride });
   const f = m.child('f');
-  let y = convNormActivation(f.child('a'), x, { channels, kernel: 1, activation: relu });
+  const y = convNormActivation(f.child('a'), x, { channels, kernel: 1, activation: relu });
   const grouped = { channels, kernel: 3, stride, groups: channels / groupWidth };
-  y = convNormActivation(f.child('b'), y, { ...grouped, activation: relu });
-  if (squeezed) {
-    y = squeezeExcitation(f.child('se'), y, { squeeze: Math.round(inputs / 4), bias: uniformByFanIn });
-  }
-  y = convNormActivation(f.child('c'), y, { channels, kernel: 1 });
-  return relu(add(shortcut, y));
+  const layer = { ...grouped, activation: relu };
+  const filtered = squeezed
+    ? squeezeExcitation(f.child('se'), convNormActivationWithMeans(f.child('b'), y, layer), {
+        squeeze: Math.round(inputs / 4),
+        bias: uniformByFanIn,
+      })
+    : convNormActivation(f.child('b'), y, layer);
+  return convNormActivation(f.child('c'), filtered, { channels, kernel: 1, add: () => shortcut, activation: relu });
 }
 
 interface Design {

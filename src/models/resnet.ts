@@ -4,7 +4,6 @@
 
 import type { Tensor } from '../graph/graph.js';
 import { relu } from '../graph/ops/activation.js';
-import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
 import type { ModelFamily } from './model.js';
 import { globalAveragePool, type Module, maxPool2d } from './module.js';
@@ -21,21 +20,19 @@ type Block = (m: Module, x: Tensor, options: BlockOptions) => Tensor;
 
 function basicBlock(m: Module, x: Tensor, { planes, stride }: BlockOptions): Tensor {
   let y = m.conv('conv1', x, { channels: planes, kernel: 3, stride, padding: 1 });
-  y = relu(m.batchNorm('bn1', y));
+  y = m.batchNorm('bn1', y, { activation: relu });
   y = m.conv('conv2', y, { channels: planes, kernel: 3, padding: 1 });
-  y = m.batchNorm('bn2', y);
-  return relu(add(y, shortcut(m, x, planes, stride)));
+  return m.batchNorm('bn2', y, { add: () => shortcut(m, x, planes, stride), activation: relu });
 }
 
 function bottleneck(m: Module, x: Tensor, { planes, stride, groups, widthPerGroup }: BlockOptions): Tensor {
   const width = Math.trunc((planes * widthPerGroup) / 64) * groups;
   let y = m.conv('conv1', x, { channels: width, kernel: 1 });
-  y = relu(m.batchNorm('bn1', y));
+  y = m.batchNorm('bn1', y, { activation: relu });
   y = m.conv('conv2', y, { channels: width, kernel: 3, stride, padding: 1, groups });
-  y = relu(m.batchNorm('bn2', y));
+  y = m.batchNorm('bn2', y, { activation: relu });
   y = m.conv('conv3', y, { channels: planes * 4, kernel: 1 });
-  y = m.batchNorm('bn3', y);
-  return relu(add(y, shortcut(m, x, planes * 4, stride)));
+  return m.batchNorm('bn3', y, { add: () => shortcut(m, x, planes * 4, stride), activation: relu });
 }
 
 /** The input itself, or its projection where the block changes its shape. */
@@ -49,7 +46,7 @@ function shortcut(m: Module, x: Tensor, channels: number, stride: number): Tenso
 function resnet(block: Block, depths: readonly number[], { groups = 1, widthPerGroup = 64 } = {}) {
   const build = (m: Module, images: Tensor, classes: number): Tensor => {
     let x = m.conv('conv1', images, { channels: 64, kernel: 7, stride: 2, padding: 3 });
-    x = relu(m.batchNorm('bn1', x));
+    x = m.batchNorm('bn1', x, { activation: relu });
     x = maxPool2d(x, { kernel: 3, stride: 2, padding: 1 });
     for (const [stage, depth] of depths.entries()) {
       for (let index = 0; index < depth; index++) {

@@ -31,13 +31,13 @@ function block(m: Module, x: Tensor, channels: number, stride: number): Tensor {
 function shortBranch(m: Module, x: Tensor, channels: number): Tensor {
   const inputs = knownDimension(x.shape, 3);
   const y = m.batchNorm('1', conv(m, '0', x, { channels: inputs, kernel: 3, stride: 2, groups: inputs }));
-  return relu(m.batchNorm('3', conv(m, '2', y, { channels, kernel: 1 })));
+  return m.batchNorm('3', conv(m, '2', y, { channels, kernel: 1 }), { activation: relu });
 }
 
 function longBranch(m: Module, x: Tensor, channels: number, stride: number): Tensor {
-  let y = relu(m.batchNorm('1', conv(m, '0', x, { channels, kernel: 1 })));
+  let y = m.batchNorm('1', conv(m, '0', x, { channels, kernel: 1 }), { activation: relu });
   y = m.batchNorm('4', conv(m, '3', y, { channels, kernel: 3, stride, groups: channels }));
-  return relu(m.batchNorm('6', conv(m, '5', y, { channels, kernel: 1 })));
+  return m.batchNorm('6', conv(m, '5', y, { channels, kernel: 1 }), { activation: relu });
 }
 
 /** Channels of the two halves take turns. */
@@ -51,14 +51,16 @@ function shuffle(x: Tensor): Tensor {
 function shufflenetV2(widths: readonly number[], last: number): Model {
   const depths = [4, 8, 4];
   const build = (m: Module, images: Tensor, classes: number): Tensor => {
-    let x = relu(m.batchNorm('conv1.1', conv(m, 'conv1.0', images, { channels: 24, kernel: 3, stride: 2 })));
+    let x = m.batchNorm('conv1.1', conv(m, 'conv1.0', images, { channels: 24, kernel: 3, stride: 2 }), {
+      activation: relu,
+    });
     x = maxPool2d(x, { kernel: 3, stride: 2, padding: 1 });
     for (const [stage, channels] of widths.entries()) {
       for (let i = 0; i < (depths[stage] ?? 0); i++) {
         x = block(m.child(`stage${stage + 2}`, i), x, channels, i === 0 ? 2 : 1);
       }
     }
-    x = relu(m.batchNorm('conv5.1', conv(m, 'conv5.0', x, { channels: last, kernel: 1 })));
+    x = m.batchNorm('conv5.1', conv(m, 'conv5.0', x, { channels: last, kernel: 1 }), { activation: relu });
     return m.linear('fc', globalAveragePool(x), classes);
   };
   return { build, head: 'fc' };

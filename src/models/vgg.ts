@@ -30,8 +30,7 @@ function vgg(depths: readonly number[], { batchNorm = false } = {}) {
     for (const [stage, channels] of stageChannels.entries()) {
       for (let layer = 0; layer < (depths[stage] ?? 0); layer++) {
         x = m.conv(`${index++}`, x, { channels, kernel: 3, padding: 1, bias: true });
-        if (batchNorm) x = m.batchNorm(`${index++}`, x);
-        x = relu(x);
+        x = batchNorm ? m.batchNorm(`${index++}`, x, { activation: relu }) : relu(x);
         index++;
       }
       x = maxPool2d(x, { kernel: 2, stride: 2 });

@@ -37,6 +37,21 @@ export function placeWindow(
   return { x: pad(x, paddings, fill?.()), padding: 'VALID' };
 }
 
+/** Zeros at the top, bottom, left and right of the images, for kernels to which they can be told. */
+export function paddingOf(
+  x: Tensor,
+  { padding, ...window }: Omit<Window, 'padding'> & { padding: Pair | 'same' },
+): [top: number, bottom: number, left: number, right: number] {
+  const [rows, columns] = ([0, 1] as const).map((axis) => {
+    const length = knownDimension(x.shape, axis + 1);
+    if (padding !== 'same') return axisPadding(length, { ...window, padding }, axis);
+    const extent = (pairOf(window.kernel)[axis] - 1) * (window.dilation ?? 1) + 1;
+    const total = Math.max((Math.ceil(length / window.stride) - 1) * window.stride + extent - length, 0);
+    return { before: Math.floor(total / 2), after: Math.ceil(total / 2) };
+  });
+  return [rows?.before ?? 0, rows?.after ?? 0, columns?.before ?? 0, columns?.after ?? 0];
+}
+
 /** How many pixels the windows reach beyond each end of an axis, and whether SAME would add just as many. */
 export function axisPadding(
   length: number,

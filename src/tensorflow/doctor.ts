@@ -187,6 +187,7 @@ function gatherPlaces(installation: Installation | undefined): Place[] {
     place('cache', cacheFolder()),
     ...(installation ? [place('TensorFlow', installation.root), place('its binding', installation.bindingPath)] : []),
     ...(installation?.jpegDecoderPath ? [place('JPEG decoder', installation.jpegDecoderPath)] : []),
+    ...(installation?.kernelsPath ? [place('kernels', installation.kernelsPath)] : []),
     ...(site !== undefined && installation === undefined ? [place('your TensorFlow', site)] : []),
     ...others,
   ];

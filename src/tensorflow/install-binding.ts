@@ -1,5 +1,5 @@
 // Compiles the addons, and proves that they work: tfjs-node-gpu's, without which nothing runs, ours that makes squares of
-// images, and our JPEG decoder, which is left out where this libtensorflow does not have what it needs.
+// images, and our JPEG decoder and kernels, which are left out where this libtensorflow does not have what they need.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,6 +11,7 @@ import {
   bindingName,
   imageSquareName,
   jpegDecoderName,
+  kernelsName,
   type SiteLibrary,
   tfjsPackage,
 } from './cache.js';
@@ -46,6 +47,7 @@ export async function installBinding(folder: string, library: SiteLibrary, rpath
     const version = await showStep('loading TensorFlow for a first time', () => readVersion(addon, library.library));
     await buildImageSquare(join(staged, imageSquareName), compiler);
     await buildJpegDecoder(join(staged, jpegDecoderName), compiler, target);
+    await buildKernels(join(staged, kernelsName), compiler, target);
     publishFolder(staged, bindingFolder(folder), version);
   } finally {
     removeLeftovers(folder);
@@ -135,6 +137,22 @@ async function decodesSelfTest(addon: string): Promise<boolean> {
   return status === 0 && stdout === selfTestHash;
 }
 
+/** Builds our kernels, or leaves them out: where TensorFlow's C interface lacks something, its own ops are used. */
+async function buildKernels(addon: string, compiler: Compiler, target: Target): Promise<void> {
+  const names = ['kernels', 'kernel_threads', 'kernels_avx512', 'kernels_avx2', 'kernels_base'];
+  const sources = [...names.map((name) => `${name}.cc`), 'quiet_start.cc'].map(nativeSource);
+  const work = { what: 'kernels', addon, sources, includes: [], target, fused: true };
+  const failure = await compile(compiler, work);
+  if (failure !== undefined || !(await registersKernels(addon))) rmSync(addon, { force: true });
+}
+
+/** Registers the kernels in a process of its own, which may die of it. */
+async function registersKernels(addon: string): Promise<boolean> {
+  const program = 'process.stdout.write(String(Array.isArray(require(process.argv[1]).ops)))';
+  const { status, stdout } = await runCommand(process.execPath, ['-e', program, addon], quietEnvironment);
+  return status === 0 && stdout === 'true';
+}
+
 /** The C++ sources lie beside the TypeScript ones, as they are not compiled before they are needed. */
 const nativeFolder = new URL('../../src/tensorflow/native/', import.meta.url);
 
@@ -150,17 +168,19 @@ interface CompilerWork {
   includes: readonly string[];
   /** The TensorFlow that it is linked with, if any. */
   target?: Target;
+  /** Whether multiplications may be fused with additions, which round differently and which not every processor has. */
+  fused?: boolean;
 }
 
 /** Compiles an addon; returns the compiler's complaint, or undefined when it worked. */
 async function compile(
   { name, command, env }: Compiler,
-  { what, addon, sources, includes, target }: CompilerWork,
+  { what, addon, sources, includes, target, fused = false }: CompilerWork,
 ): Promise<string | undefined> {
   const nodeApi = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
   const [program, ...args] = command;
-  // Without fused multiplications, which round differently and which not every processor has.
-  const flags = ['-std=c++17', '-O3', '-ffp-contract=off', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+  const contract = `-ffp-contract=${fused ? 'fast' : 'off'}`;
+  const flags = ['-std=c++17', '-O3', contract, '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
   const searched = [...includes, join(nodeApi, 'include')].map((path) => `-I${path}`);
   const linked = target === undefined ? [] : linkFlags(target);
   const result = await showStep(`compiling ${what} with ${name}`, () =>

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
+import { registerKernels } from './kernels.js';
 import { loadTensorflow, type Tensorflow } from './load.js';
 import { isDeterministic, type RuntimeOptions, threadsInUse } from './reproducible.js';
 
@@ -24,6 +25,8 @@ export interface Runtime {
   readonly threads: number;
   /** Whether ops without a deterministic kernel fail. */
   readonly deterministic: boolean;
+  /** Names of ops beyond TensorFlow's own that graphs may hold. */
+  readonly kernels: ReadonlySet<string>;
   /** Loads a SavedModel; nothing of it is left on disk. */
   loadModel(model: SavedModelBytes, signatures: readonly string[]): Promise<LoadedModel>;
   /** Tensors that TensorFlow.js holds now; constant from step to step unless something leaks. */
@@ -47,12 +50,13 @@ export interface LoadedModel {
 
 /** Loads TensorFlow for the wanted device. Call once a process. */
 export async function openRuntime(device: 'auto' | 'cpu' | 'cuda', options: RuntimeOptions = {}): Promise<Runtime> {
-  const { tf, device: found, version } = await loadTensorflow(device, options);
+  const { tf, device: found, version, installation } = await loadTensorflow(device, options);
   return {
     device: found,
     tensorflowVersion: version,
     threads: threadsInUse(),
     deterministic: isDeterministic(),
+    kernels: registerKernels(installation, found),
     tensorCount: () => tf.memory().numTensors,
     loadModel: (model, signatures) => loadModel(tf, model, signatures),
   };

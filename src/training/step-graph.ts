@@ -40,6 +40,8 @@ export interface StepGraphOptions extends LossOptions {
   mixing?: boolean;
   /** Whether a training step whose numbers are not finite changes nothing. */
   guard?: boolean;
+  /** Ops beyond TensorFlow's own that will be there when the steps run. */
+  kernels?: ReadonlySet<string>;
 }
 
 /**
@@ -85,7 +87,7 @@ export interface StepGraph {
 
 /** Throws a `UserError` where `freeze` does not fit the model. */
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
-  const graph = new Graph();
+  const graph = new Graph({ kernels: options.kernels });
   const input = graphInput(graph, options.input);
   const parameters = new ParameterStore(graph);
   const optimizer = createOptimizer(graph, options.optimizer);

@@ -106,6 +106,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
   const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph({
     ...options,
     unfused,
+    kernels: runtime.kernels,
   });
   const session = await openSession<StepName | SlotStep>(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);

@@ -2,6 +2,7 @@
 
 import type { Graph, Tensor } from '#src/graph/graph.js';
 import { placeholder } from '#src/graph/ops/source.js';
+import type { Runtime } from '#src/graph/session.js';
 import type { Sample } from './samples.js';
 
 interface Case {
@@ -96,6 +97,11 @@ export function place<T>(
 export function inParts<C>(cases: readonly C[], size = 8): C[][] {
   const parts = Math.ceil(cases.length / size);
   return Array.from({ length: parts }, (_, part) => cases.slice(part * size, (part + 1) * size));
+}
+
+/** All but those of our own kernels where there are none, as on processors without AVX2. */
+export function runnable<C extends Case>({ kernels }: Pick<Runtime, 'kernels'>, cases: readonly C[]): C[] {
+  return cases.filter(({ op }) => !op.startsWith('DeepCnn') || kernels.size > 0);
 }
 
 /** The ops that none of `cases` is about. */

@@ -26,6 +26,7 @@ const installation = {
   bindingPath: folder,
   imageSquarePath: folder,
   jpegDecoderPath: folder,
+  kernelsPath: folder,
 } as const;
 
 test('says what is missing where nothing is installed', () => {

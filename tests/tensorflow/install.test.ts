@@ -17,7 +17,7 @@ beforeEach(() => {
   Object.assign(process.env, tools.env);
 });
 
-const compiled = ['compile tfjs_binding.node', 'compile image_square.node', 'compile jpeg_decoder.node'];
+const compiled = ['tfjs_binding', 'image_square', 'jpeg_decoder', 'kernels'].map((name) => `compile ${name}.node`);
 
 function names(): string[] {
   return readdirSync(join(tools.cache, 'tensorflow')).sort();
@@ -29,8 +29,9 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
   assert.equal(installed.variant, 'cpu');
   assert.equal(installed.version, '2.20.0');
   assert.ok(existsSync(installed.bindingPath));
-  // The stand-in's decoder decodes nothing, so that it is left out.
+  // The stand-in's decoder decodes nothing, and its kernels have no names, so that they are left out.
   assert.equal(installed.jpegDecoderPath, undefined);
+  assert.equal(installed.kernelsPath, undefined);
   assert.deepEqual(tools.calls(), ['pip download', 'unpack', ...compiled]);
   assert.deepEqual(tools.said.splice(0), [
     'set-up: downloading TensorFlow 2.20.0 for the CPU ...\n',
@@ -39,6 +40,7 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
     'set-up: loading TensorFlow for a first time ...\n',
     'set-up: compiling the image resizer with g++ ...\n',
     'set-up: compiling the JPEG decoder with g++ ...\n',
+    'set-up: compiling kernels with g++ ...\n',
   ]);
 
   assert.deepEqual(await ensureTensorflow({ variant: 'cpu' }), installed);

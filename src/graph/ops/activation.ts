@@ -61,3 +61,17 @@ export function gelu(x: Tensor): Tensor {
   const cumulative = mul(add(erf(mul(x, scalar(x, Math.SQRT1_2))), scalar(x, 1)), scalar(x, 0.5));
   return mul(x, cumulative);
 }
+
+/** Those that can be fused with what comes before, by name. */
+const named = { relu, relu6, silu, hardSwish } as const;
+
+export type ActivationName = keyof typeof named;
+
+/** One of this file's functions by its name. */
+export const activate = (name: ActivationName, x: Tensor): Tensor => named[name](x);
+
+/** The name of one of this file's functions, where it has one. */
+export function activationName(activation: (x: Tensor) => Tensor): ActivationName | undefined {
+  for (const [name, each] of Object.entries(named)) if (each === activation) return name as ActivationName;
+  return undefined;
+}

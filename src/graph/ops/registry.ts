@@ -6,6 +6,8 @@ import { arrayOps } from './array.js';
 import { controlOps } from './control.js';
 import { convOps } from './conv.js';
 import { depthwiseOps } from './depthwise.js';
+import { fusedDepthwiseOps } from './fused-depthwise.js';
+import { fusedNormOps } from './fused-norm.js';
 import { lossOps } from './loss.js';
 import { mathOps } from './math.js';
 import { normOps } from './norm.js';
@@ -23,6 +25,8 @@ const families = [
     depthwiseOps,
     poolOps,
     normOps,
+    fusedDepthwiseOps,
+    fusedNormOps,
     lossOps,
     stateOps,
     controlOps,

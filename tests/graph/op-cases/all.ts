@@ -6,6 +6,8 @@ import * as array from './array.js';
 import * as control from './control.js';
 import * as conv from './conv.js';
 import * as depthwise from './depthwise.js';
+import * as fusedDepthwise from './fused-depthwise.js';
+import * as fusedNorm from './fused-norm.js';
 import * as loss from './loss.js';
 import * as math from './math.js';
 import * as norm from './norm.js';
@@ -22,6 +24,8 @@ export const forwardCases: readonly ForwardCase[] = [
   depthwise,
   pool,
   norm,
+  fusedDepthwise,
+  fusedNorm,
   loss,
   state,
   control,
@@ -36,5 +40,7 @@ export const gradientCases: readonly GradientCase[] = [
   depthwise,
   pool,
   norm,
+  fusedDepthwise,
+  fusedNorm,
   loss,
 ].flatMap(({ backward }) => backward);

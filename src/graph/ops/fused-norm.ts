@@ -1,0 +1,135 @@
+// Batch normalisation, an addition and an activation in one, by our own kernels (src/tensorflow/native/kernels_norm.h).
+// Only x and y are kept for the backward pass, which computes what lies between them again.
+
+import type { Attributes, Tensor } from '../graph.js';
+import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
+import { dimension, sameShape } from '../types.js';
+import type { ActivationName } from './activation.js';
+import type { BatchNormInputs } from './norm.js';
+
+/** Their numbers are kernels.h's. */
+const activations = { none: 0, relu: 1, relu6: 2, silu: 3, hardSwish: 4 } as const;
+
+interface FusedNormOptions {
+  epsilon: number;
+  momentum: number;
+  activation: ActivationName | 'none';
+  /** Whether the mean of y over each image is wanted, too. */
+  pool: boolean;
+}
+
+// With z = scale (x - mean) / std + offset + side and y = act(z): g = act'(z) (dy + dpooled / pixels) is the gradient at
+// side, and that at x, scale and offset follows from it as for FusedBatchNormV3.
+const fusedNormOp: OpDefinition<FusedNormOptions> = {
+  op: 'DeepCnnBatchNorm',
+  outputs: ([x, scale, , , , side], { pool, activation }) => {
+    if (x?.shape.length !== 4 || !scale) throw new Error(`internal: batch norm needs images: ${x}`);
+    if (side && (side.dtype !== x.dtype || !sameShape(side.shape, x.shape))) {
+      throw new Error(`internal: ${side} can't be added to ${x}`);
+    }
+    if (side && (pool || (activation !== 'none' && activation !== 'relu'))) {
+      throw new Error(`internal: a sum has no fused ${pool ? 'means' : activation}`);
+    }
+    const statistics = { dtype: 'float32', shape: scale.shape } as const;
+    const images = pool ? dimension(x.shape, 0) : 0;
+    const pooled = { dtype: 'float32', shape: [images, 1, 1, dimension(x.shape, 3)] } as const;
+    // y, the running statistics moved, the batch's mean and 1 / std, and y's means over the images
+    return [x, statistics, statistics, statistics, statistics, pooled];
+  },
+  attributes: ([x, , , , , side], { epsilon, momentum, activation, pool }): Attributes => ({
+    T: { dtype: x?.dtype ?? 'float32' },
+    activation: { int: activations[activation] },
+    epsilon: { float: epsilon },
+    momentum: { float: momentum },
+    pool: { int: pool ? 1 : 0 },
+    sides: { int: side ? 1 : 0 },
+  }),
+  gradient: ({ inputs: [x, scale, offset, , , side], outputs, options: { activation } }, given, ...others) => {
+    const [y, , , mean, rstd] = outputs;
+    if (!x || !y || !scale || !offset || !mean || !rstd) return [];
+    const dpooled = others[4];
+    const dy = present(given);
+    const masks = side && activation !== 'none' ? [y] : [];
+    const inputs = [dy, x, scale, offset, mean, rstd, ...masks, ...(dpooled ? [dpooled] : [])];
+    const node = applyAll(fusedNormGradOp, inputs, { activation, sides: masks.length, pools: dpooled ? 1 : 0 });
+    const dside = side && (masks.length > 0 ? output(node, 3) : dy);
+    return [output(node, 0), output(node, 1), output(node, 2), undefined, undefined, dside];
+  },
+};
+
+const fusedNormGradOp: OpDefinition<{ activation: ActivationName | 'none'; sides: number; pools: number }> = {
+  op: 'DeepCnnBatchNormGrad',
+  outputs: ([dy, x, scale], { sides }) => {
+    if (!dy || !x || !scale) return [];
+    return [x, scale, scale, sides ? x : { dtype: x.dtype, shape: [0] }];
+  },
+  attributes: ([dy], { activation, sides, pools }) => ({
+    T: { dtype: dy?.dtype ?? 'float32' },
+    activation: { int: activations[activation] },
+    sides: { int: sides },
+    pools: { int: pools },
+  }),
+  gradient: 'final',
+};
+
+// d(x s) = s dx + x ds, the latter summed over the pixels
+const scaleOp: OpDefinition<Record<never, never>> = {
+  op: 'DeepCnnScale',
+  outputs: ([x, by]) => {
+    if (x?.shape.length !== 4 || by?.dtype !== x.dtype || dimension(by.shape, -1) !== dimension(x.shape, 3)) {
+      throw new Error(`internal: ${by} does not scale the channels of ${x}`);
+    }
+    return [x];
+  },
+  attributes: ([x]) => ({ T: { dtype: x?.dtype ?? 'float32' } }),
+  gradient: ({ inputs: [x, by] }, dy) => {
+    if (!x || !by) return [];
+    const node = applyAll(scaleGradOp, [present(dy), x, by], {});
+    return [output(node, 0), output(node, 1)];
+  },
+};
+
+const scaleGradOp: OpDefinition<Record<never, never>> = {
+  op: 'DeepCnnScaleGrad',
+  outputs: ([, x, by]) => (x && by ? [x, by] : []),
+  attributes: ([x]) => ({ T: { dtype: x?.dtype ?? 'float32' } }),
+  gradient: 'final',
+};
+
+export const fusedNormOps: OpFamily = [fusedNormOp, fusedNormGradOp, scaleOp, scaleGradOp];
+
+export interface FusedNormResult {
+  y: Tensor;
+  runningMean: Tensor;
+  runningVariance: Tensor;
+  /** The mean of y over each image, [N, 1, 1, C], float32; empty unless it was wanted. */
+  pooled: Tensor;
+}
+
+/**
+ * activation(batch norm of x, by its own statistics, + side), for graphs that have these kernels; `side` only with relu or
+ * none. The running statistics come out as `batchNormTraining`'s do.
+ */
+export function fusedBatchNorm(
+  { x, scale, offset, runningMean, runningVariance, side }: BatchNormInputs & { side?: Tensor | undefined },
+  options: FusedNormOptions,
+): FusedNormResult {
+  const inputs = [x, scale, offset, runningMean, runningVariance, ...(side ? [side] : [])];
+  const node = applyAll(fusedNormOp, inputs, options);
+  return {
+    y: output(node, 0),
+    runningMean: output(node, 1),
+    runningVariance: output(node, 2),
+    pooled: output(node, 5),
+  };
+}
+
+/** Whether the graph has the kernels of this file. */
+export function hasFusedNorm({ kernels }: { kernels: ReadonlySet<string> }): boolean {
+  return fusedNormOps.every(({ op }) => kernels.has(op));
+}
+
+/** x [N, H, W, C] times [N, 1, 1, C], for graphs that have these kernels. */
+export function scaleChannels(x: Tensor, by: Tensor): Tensor {
+  return apply(scaleOp, [x, by], {});
+}

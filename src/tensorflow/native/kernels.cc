@@ -1,0 +1,428 @@
+// An addon that registers our kernels with TensorFlow, through its C interface (tensorflow/c/ops.h, tensorflow/c/kernels.h),
+// and exports the names of the ops that there are then. On a processor without AVX2 there are none.
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include "kernels.h"
+
+// What is used of TensorFlow's C interface. Its own headers are not everywhere complete.
+extern "C" {
+typedef struct TF_Status TF_Status;
+typedef struct TF_Tensor TF_Tensor;
+typedef struct TF_OpDefinitionBuilder TF_OpDefinitionBuilder;
+typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
+typedef struct TF_KernelBuilder TF_KernelBuilder;
+typedef struct TF_OpKernelConstruction TF_OpKernelConstruction;
+typedef struct TF_OpKernelContext TF_OpKernelContext;
+typedef enum TF_DataType { TF_FLOAT = 1, TF_BFLOAT16 = 14 } TF_DataType;
+typedef enum TF_Code { TF_OK = 0, TF_INVALID_ARGUMENT = 3 } TF_Code;
+
+TF_Status *TF_NewStatus(void);
+void TF_DeleteStatus(TF_Status *);
+TF_Code TF_GetCode(const TF_Status *);
+void TF_SetStatus(TF_Status *, TF_Code, const char *);
+void TF_DeleteTensor(TF_Tensor *);
+int TF_NumDims(const TF_Tensor *);
+int64_t TF_Dim(const TF_Tensor *, int);
+void *TF_TensorData(const TF_Tensor *);
+
+TF_OpDefinitionBuilder *TF_NewOpDefinitionBuilder(const char *);
+void TF_OpDefinitionBuilderAddAttr(TF_OpDefinitionBuilder *, const char *);
+void TF_OpDefinitionBuilderAddInput(TF_OpDefinitionBuilder *, const char *);
+void TF_OpDefinitionBuilderAddOutput(TF_OpDefinitionBuilder *, const char *);
+void TF_OpDefinitionBuilderSetShapeInferenceFunction(TF_OpDefinitionBuilder *,
+                                                     void (*)(TF_ShapeInferenceContext *, TF_Status *));
+void TF_RegisterOpDefinition(TF_OpDefinitionBuilder *, TF_Status *);
+void TF_ShapeInferenceContextSetUnknownShape(TF_ShapeInferenceContext *, TF_Status *);
+
+TF_KernelBuilder *TF_NewKernelBuilder(const char *, const char *, void *(*)(TF_OpKernelConstruction *),
+                                      void (*)(void *, TF_OpKernelContext *), void (*)(void *));
+void TF_KernelBuilder_TypeConstraint(TF_KernelBuilder *, const char *, TF_DataType, TF_Status *);
+void TF_RegisterKernelBuilder(const char *, TF_KernelBuilder *, TF_Status *);
+void TF_OpKernelConstruction_GetAttrInt32(TF_OpKernelConstruction *, const char *, int32_t *, TF_Status *);
+void TF_OpKernelConstruction_GetAttrFloat(TF_OpKernelConstruction *, const char *, float *, TF_Status *);
+void TF_OpKernelConstruction_GetAttrInt32List(TF_OpKernelConstruction *, const char *, int32_t *, int, TF_Status *);
+void TF_OpKernelConstruction_GetAttrType(TF_OpKernelConstruction *, const char *, TF_DataType *, TF_Status *);
+int TF_NumInputs(TF_OpKernelContext *);
+void TF_GetInput(TF_OpKernelContext *, int, TF_Tensor **, TF_Status *);
+TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, TF_DataType, const int64_t *, int, size_t, TF_Status *);
+TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *, const int *, int, int, const int64_t *, int, int *,
+                                           TF_Status *);
+void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction *, TF_Status *);
+void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
+}
+
+namespace deep_cnn {
+namespace {
+
+const KernelSet *set_for_processor() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return nullptr;
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return wide ? &kernels_avx512 : &kernels_avx2;
+#else
+  return &kernels_base;
+#endif
+}
+
+const KernelSet *const kernels = set_for_processor();
+
+/** A node's attributes; those that its op does not have stay zero. */
+struct Attributes {
+  TF_DataType type;
+  Activation activation;
+  float epsilon, momentum;
+  int32_t pool, sides, stride;
+  int32_t padding[4];  // top, bottom, left, right
+
+  const Kernels &of_type() const { return type == TF_BFLOAT16 ? kernels->bfloat16 : kernels->float32; }
+  size_t bytes() const { return type == TF_BFLOAT16 ? 2 : 4; }
+};
+
+/** One run of a kernel: its inputs and outputs, which are released at its end. */
+class Call {
+ public:
+  explicit Call(TF_OpKernelContext *context) : context_(context), status_(TF_NewStatus()) {}
+  ~Call() {
+    if (failed()) TF_OpKernelContext_Failure(context_, status_);
+    for (TF_Tensor *tensor : held_) TF_DeleteTensor(tensor);
+    TF_DeleteStatus(status_);
+  }
+
+  bool failed() const { return TF_GetCode(status_) != TF_OK; }
+  int inputs() const { return TF_NumInputs(context_); }
+  void require(bool condition, const char *message) {
+    if (!condition && !failed()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, message);
+  }
+
+  TF_Tensor *input(int index) {
+    TF_Tensor *tensor = nullptr;
+    TF_GetInput(context_, index, &tensor, status_);
+    return hold(tensor);
+  }
+
+  template <class T = void>
+  T *data(TF_Tensor *tensor) {
+    return tensor ? (T *)TF_TensorData(tensor) : nullptr;
+  }
+
+  template <class T = void>
+  T *output(int index, TF_DataType type, const std::vector<int64_t> &shape) {
+    size_t bytes = type == TF_BFLOAT16 ? 2 : 4;
+    for (int64_t size : shape) bytes *= size;
+    return data<T>(hold(TF_AllocateOutput(context_, index, type, shape.data(), (int)shape.size(), bytes, status_)));
+  }
+
+  /** An output in place of an input of the same shape, where nobody else needs it; to be called before `input`. */
+  void *output_in_place(int index, int input, const std::vector<int64_t> &shape) {
+    int forwarded;
+    return data(hold(TF_ForwardInputOrAllocateOutput(context_, &input, 1, index, shape.data(), (int)shape.size(),
+                                                     &forwarded, status_)));
+  }
+
+ private:
+  TF_Tensor *hold(TF_Tensor *tensor) {
+    if (tensor) held_.push_back(tensor);
+    return tensor;
+  }
+
+  TF_OpKernelContext *context_;
+  TF_Status *status_;
+  std::vector<TF_Tensor *> held_;
+};
+
+std::vector<int64_t> shape_of(const TF_Tensor *tensor) {
+  std::vector<int64_t> shape;
+  for (int axis = 0; tensor && axis < TF_NumDims(tensor); axis++) shape.push_back(TF_Dim(tensor, axis));
+  return shape;
+}
+
+int64_t size_of(const TF_Tensor *tensor) {
+  int64_t size = 1;
+  for (int64_t length : shape_of(tensor)) size *= length;
+  return size;
+}
+
+constexpr const char *misfit = "a kernel of deep-cnn got inputs that do not fit";
+
+// Inputs: x, scale, offset, running mean and variance, and what is added before the activation, if anything. Outputs: y,
+// the running statistics moved, the batch's mean and 1 / deviation, and the mean of y over each image, if wanted.
+void compute_batch_norm(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *in[6] = {};
+  for (int i = 0; i < call.inputs() && i < 6; i++) in[i] = call.input(i);
+  const auto shape = shape_of(in[0]);
+  call.require(shape.size() == 4, misfit);
+  if (call.failed()) return;
+  const int64_t channels = shape[3];
+  for (int i = 1; i < 5; i++) call.require(size_of(in[i]) == channels, misfit);
+  call.require(!in[5] || shape_of(in[5]) == shape, misfit);
+  const std::vector<int64_t> each = {channels};
+  BatchNorm op = {};
+  op.rows = shape[0] * shape[1] * shape[2], op.image_rows = shape[1] * shape[2], op.channels = channels;
+  op.activation = attributes.activation, op.epsilon = attributes.epsilon, op.momentum = attributes.momentum;
+  op.x = call.data(in[0]), op.side = call.data(in[5]);
+  op.scale = call.data<float>(in[1]), op.offset = call.data<float>(in[2]);
+  op.running_mean = call.data<float>(in[3]), op.running_variance = call.data<float>(in[4]);
+  op.y = call.output(0, attributes.type, shape);
+  op.new_mean = call.output<float>(1, TF_FLOAT, each);
+  op.new_variance = call.output<float>(2, TF_FLOAT, each);
+  op.mean = call.output<float>(3, TF_FLOAT, each);
+  op.rstd = call.output<float>(4, TF_FLOAT, each);
+  float *pooled = call.output<float>(5, TF_FLOAT, {attributes.pool ? shape[0] : 0, 1, 1, channels});
+  op.pooled = attributes.pool ? pooled : nullptr;
+  call.require(op.rows > 0, misfit);
+  if (!call.failed()) attributes.of_type().batch_norm(op);
+}
+
+// Inputs: dy, x, scale, offset, the batch's mean and 1 / deviation, then y where something was added before the
+// activation, then the gradient at the means over images where they were wanted. Outputs: dx, dscale, doffset, and, where
+// something was added, its gradient.
+void compute_batch_norm_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  const int masks = attributes.sides;
+  TF_Tensor *x = call.input(1);
+  const auto shape = shape_of(x);
+  call.require(shape.size() == 4, misfit);
+  if (call.failed()) return;
+  const int64_t channels = shape[3];
+  const std::vector<int64_t> each = {channels};
+  BatchNormGrad op = {};
+  // Whichever is written first takes the place of dy.
+  if (masks) {
+    op.dside = call.output_in_place(3, 0, shape);
+    op.dx = call.output(0, attributes.type, shape);
+  } else {
+    op.dx = call.output_in_place(0, 0, shape);
+  }
+  op.dscale = call.output<float>(1, TF_FLOAT, each);
+  op.doffset = call.output<float>(2, TF_FLOAT, each);
+  if (!masks) call.output(3, attributes.type, {0});
+  TF_Tensor *in[8] = {};
+  for (int i = 0; i < call.inputs() && i < 8; i++) in[i] = i == 1 ? x : call.input(i);
+  call.require(shape_of(in[0]) == shape, misfit);
+  for (int i = 2; i < 6; i++) call.require(size_of(in[i]) == channels, misfit);
+  TF_Tensor *dpooled = call.inputs() > 6 + masks ? in[6 + masks] : nullptr;
+  call.require(!masks || shape_of(in[6]) == shape, misfit);
+  call.require(!dpooled || size_of(dpooled) == shape[0] * channels, misfit);
+  op.rows = shape[0] * shape[1] * shape[2], op.image_rows = shape[1] * shape[2], op.channels = channels;
+  op.activation = attributes.activation;
+  op.dy = call.data(in[0]), op.x = call.data(x), op.y = masks ? call.data(in[6]) : nullptr;
+  op.scale = call.data<float>(in[2]), op.offset = call.data<float>(in[3]);
+  op.mean = call.data<float>(in[4]), op.rstd = call.data<float>(in[5]);
+  op.dpooled = call.data<float>(dpooled);
+  call.require(op.rows > 0, misfit);
+  if (!call.failed()) attributes.of_type().batch_norm_grad(op);
+}
+
+Depthwise depthwise_of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter) {
+  Depthwise op = {};
+  const auto shape = shape_of(x), window = shape_of(filter);
+  const bool fits = shape.size() == 4 && window.size() == 4 && window[0] == window[1] && window[2] == shape[3] &&
+                    window[3] == 1 && shape[3] >= lanes;
+  call.require(fits, misfit);
+  if (call.failed()) return op;
+  op.images = shape[0], op.height = shape[1], op.width = shape[2], op.channels = shape[3];
+  op.kernel = window[0], op.stride = attributes.stride;
+  op.top = attributes.padding[0], op.left = attributes.padding[2];
+  op.out_height = (op.height + op.top + attributes.padding[1] - op.kernel) / op.stride + 1;
+  op.out_width = (op.width + op.left + attributes.padding[3] - op.kernel) / op.stride + 1;
+  const bool known = op.stride == 1 ? op.kernel == 3 || op.kernel == 5 || op.kernel == 7
+                                    : op.stride == 2 && (op.kernel == 3 || op.kernel == 5);
+  call.require(known && op.top < op.kernel && op.left < op.kernel, misfit);
+  op.x = call.data(x), op.filter = call.data<float>(filter);
+  return op;
+}
+
+// Inputs: x and the filter [K, K, C, 1], which is float32 whatever x is.
+void compute_depthwise(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(0), *filter = call.input(1);
+  Depthwise op = depthwise_of(attributes, call, x, filter);
+  if (call.failed()) return;
+  op.y = call.output(0, attributes.type, {op.images, op.out_height, op.out_width, op.channels});
+  if (!call.failed()) attributes.of_type().depthwise(op);
+}
+
+// Inputs: x, the filter, dy. Outputs: dx, and the filter's gradient.
+void compute_depthwise_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(0), *filter = call.input(1), *dy = call.input(2);
+  Depthwise op = depthwise_of(attributes, call, x, filter);
+  if (call.failed()) return;
+  const std::vector<int64_t> expected = {op.images, op.out_height, op.out_width, op.channels};
+  call.require(shape_of(dy) == expected, misfit);
+  if (call.failed()) return;
+  op.dy = call.data(dy);
+  op.dx = call.output(0, attributes.type, shape_of(x));
+  op.dfilter = call.output<float>(1, TF_FLOAT, shape_of(filter));
+  if (!call.failed()) attributes.of_type().depthwise_grad(op);
+}
+
+Scale scale_of(Call &call, TF_Tensor *x, TF_Tensor *by) {
+  Scale op = {};
+  const auto shape = shape_of(x);
+  call.require(shape.size() == 4 && size_of(by) == shape[0] * shape[3], misfit);
+  if (call.failed()) return op;
+  op.images = shape[0], op.image_rows = shape[1] * shape[2], op.channels = shape[3];
+  op.x = call.data(x), op.by = call.data(by);
+  return op;
+}
+
+// Inputs: x and [N, 1, 1, C].
+void compute_scale(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(0), *by = call.input(1);
+  Scale op = scale_of(call, x, by);
+  if (call.failed()) return;
+  op.y = call.output(0, attributes.type, shape_of(x));
+  if (!call.failed()) attributes.of_type().scale(op);
+}
+
+// Inputs: dy, x and what it was scaled by. Outputs: the gradients of both.
+void compute_scale_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(1), *by = call.input(2);
+  Scale op = scale_of(call, x, by);
+  if (call.failed()) return;
+  op.dx = call.output_in_place(0, 0, shape_of(x));
+  op.dby = call.output(1, attributes.type, shape_of(by));
+  TF_Tensor *dy = call.input(0);
+  call.require(shape_of(dy) == shape_of(x), misfit);
+  op.dy = call.data(dy);
+  if (!call.failed()) attributes.of_type().scale_grad(op);
+}
+
+struct OpSpec {
+  const char *name;
+  std::vector<const char *> attributes, inputs, outputs;
+  void (*compute)(void *, TF_OpKernelContext *);
+};
+
+template <void (*Compute)(const Attributes &, TF_OpKernelContext *)>
+void with_attributes(void *attributes, TF_OpKernelContext *context) {
+  Compute(*(const Attributes *)attributes, context);
+}
+
+#define TYPE "T: {float, bfloat16}"
+#define ACTIVATION "activation: int"
+
+const std::vector<OpSpec> specs = {
+    {"DeepCnnBatchNorm",
+     {TYPE, ACTIVATION, "epsilon: float", "momentum: float", "pool: int", "sides: int >= 0"},
+     {"x: T", "scale: float", "offset: float", "running_mean: float", "running_variance: float", "side: sides * T"},
+     {"y: T", "new_mean: float", "new_variance: float", "mean: float", "rstd: float", "pooled: float"},
+     with_attributes<compute_batch_norm>},
+    {"DeepCnnBatchNormGrad",
+     {TYPE, ACTIVATION, "sides: int >= 0", "pools: int >= 0"},
+     {"dy: T", "x: T", "scale: float", "offset: float", "mean: float", "rstd: float", "y: sides * T",
+      "dpooled: pools * float"},
+     {"dx: T", "dscale: float", "doffset: float", "dside: T"},
+     with_attributes<compute_batch_norm_grad>},
+    {"DeepCnnDepthwise",
+     {TYPE, "stride: int", "padding: list(int)"},
+     {"x: T", "filter: float"},
+     {"y: T"},
+     with_attributes<compute_depthwise>},
+    {"DeepCnnDepthwiseGrad",
+     {TYPE, "stride: int", "padding: list(int)"},
+     {"x: T", "filter: float", "dy: T"},
+     {"dx: T", "dfilter: float"},
+     with_attributes<compute_depthwise_grad>},
+    {"DeepCnnScale", {TYPE}, {"x: T", "by: T"}, {"y: T"}, with_attributes<compute_scale>},
+    {"DeepCnnScaleGrad", {TYPE}, {"dy: T", "x: T", "by: T"}, {"dx: T", "dby: T"}, with_attributes<compute_scale_grad>},
+};
+
+bool has_attribute(const OpSpec &spec, const char *name) {
+  for (const char *each : spec.attributes) {
+    if (strncmp(each, name, strlen(name)) == 0 && each[strlen(name)] == ':') return true;
+  }
+  return false;
+}
+
+template <int Index>
+void *read_attributes(TF_OpKernelConstruction *construction) {
+  const OpSpec &spec = specs[Index];
+  auto *found = new Attributes{};
+  TF_Status *status = TF_NewStatus();
+  const auto ok = [&] { return TF_GetCode(status) == TF_OK; };
+  const auto integer = [&](const char *name, int32_t *to) {
+    if (ok() && has_attribute(spec, name)) TF_OpKernelConstruction_GetAttrInt32(construction, name, to, status);
+  };
+  const auto number = [&](const char *name, float *to) {
+    if (ok() && has_attribute(spec, name)) TF_OpKernelConstruction_GetAttrFloat(construction, name, to, status);
+  };
+  int32_t activation = 0;
+  TF_OpKernelConstruction_GetAttrType(construction, "T", &found->type, status);
+  integer("activation", &activation);
+  integer("pool", &found->pool);
+  integer("sides", &found->sides);
+  integer("stride", &found->stride);
+  number("epsilon", &found->epsilon);
+  number("momentum", &found->momentum);
+  if (ok() && has_attribute(spec, "padding")) {
+    TF_OpKernelConstruction_GetAttrInt32List(construction, "padding", found->padding, 4, status);
+  }
+  found->activation = (Activation)activation;
+  if (!ok()) TF_OpKernelConstruction_Failure(construction, status);
+  TF_DeleteStatus(status);
+  return found;
+}
+
+void delete_attributes(void *attributes) { delete (Attributes *)attributes; }
+
+void *(*const readers[])(TF_OpKernelConstruction *) = {read_attributes<0>, read_attributes<1>, read_attributes<2>,
+                                                       read_attributes<3>, read_attributes<4>, read_attributes<5>};
+
+bool register_op(size_t index) {
+  const OpSpec &spec = specs[index];
+  TF_Status *status = TF_NewStatus();
+  TF_OpDefinitionBuilder *op = TF_NewOpDefinitionBuilder(spec.name);
+  for (const char *each : spec.attributes) TF_OpDefinitionBuilderAddAttr(op, each);
+  for (const char *each : spec.inputs) TF_OpDefinitionBuilderAddInput(op, each);
+  for (const char *each : spec.outputs) TF_OpDefinitionBuilderAddOutput(op, each);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(op, TF_ShapeInferenceContextSetUnknownShape);
+  TF_RegisterOpDefinition(op, status);
+  for (TF_DataType type : {TF_FLOAT, TF_BFLOAT16}) {
+    if (TF_GetCode(status) != TF_OK) break;
+    TF_KernelBuilder *kernel = TF_NewKernelBuilder(spec.name, "CPU", readers[index], spec.compute, delete_attributes);
+    TF_KernelBuilder_TypeConstraint(kernel, "T", type, status);
+    if (TF_GetCode(status) == TF_OK) TF_RegisterKernelBuilder(spec.name, kernel, status);
+  }
+  const bool done = TF_GetCode(status) == TF_OK;
+  TF_DeleteStatus(status);
+  return done;
+}
+
+/** Registers all ops once a process, and returns how many there are: all or none. */
+size_t register_all() {
+  if (!kernels) return 0;
+  for (size_t index = 0; index < specs.size(); index++) {
+    if (!register_op(index)) return 0;
+  }
+  return specs.size();
+}
+
+napi_value initialise(napi_env env, napi_value exports) {
+  static const size_t count = register_all();
+  napi_value names;
+  napi_create_array_with_length(env, count, &names);
+  for (size_t index = 0; index < count; index++) {
+    napi_value name;
+    napi_create_string_utf8(env, specs[index].name, NAPI_AUTO_LENGTH, &name);
+    napi_set_element(env, names, (uint32_t)index, name);
+  }
+  napi_set_named_property(env, exports, "ops", names);
+  return exports;
+}
+
+}  // namespace
+}  // namespace deep_cnn
+
+NAPI_MODULE(NODE_GYP_MODULE_NAME, deep_cnn::initialise)

@@ -1,0 +1,80 @@
+// What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, depthwise convolution,
+// and scaling of channels, each with its gradients, on images [N, H, W, C] in float32 or bfloat16.
+//
+// Sums are made over blocks whose bounds follow from the shapes alone, and added up in order: the bits do not depend on
+// the number of threads.
+#pragma once
+
+#include <cstdint>
+
+namespace deep_cnn {
+
+/** Runs `task(work, 0)` to `task(work, count - 1)` on all threads, in any order, and returns when all have ended. */
+void parallel(int64_t count, void (*task)(const void *work, int64_t index), const void *work);
+
+enum class Activation { none, relu, relu6, silu, hard_swish };
+
+struct BatchNorm {
+  /** `rows` pixels of `channels` numbers; `image_rows` of them to an image. */
+  int64_t rows, image_rows, channels;
+  Activation activation;
+  float epsilon, momentum;
+  const void *x, *side;  // side: added before the activation, or null
+  const float *scale, *offset, *running_mean, *running_variance;
+  void *y;
+  float *mean, *rstd, *new_mean, *new_variance;
+  float *pooled;  // [N, C], the mean of y over each image, or null
+};
+
+struct BatchNormGrad {
+  int64_t rows, image_rows, channels;
+  Activation activation;
+  const void *dy, *x, *y;  // y: read only where something was added before the activation
+  const float *scale, *offset, *mean, *rstd;
+  const float *dpooled;  // [N, C], or null
+  void *dx;
+  void *dside;  // what was added before the activation gets this, or null; may be `dy`
+  float *dscale, *doffset;
+};
+
+struct Depthwise {
+  int64_t images, height, width, channels;
+  int64_t out_height, out_width, top, left;
+  int64_t kernel, stride;
+  const void *x;
+  const float *filter;  // [kernel, kernel, C]
+  void *y;
+  // the gradients
+  const void *dy;
+  void *dx;
+  float *dfilter;
+};
+
+struct Scale {
+  int64_t images, image_rows, channels;
+  const void *x, *by;  // by: [N, C]
+  void *y;
+  const void *dy;
+  void *dx, *dby;
+};
+
+/** The kernels for one type, compiled for one kind of processor. */
+struct Kernels {
+  void (*batch_norm)(const BatchNorm &);
+  void (*batch_norm_grad)(const BatchNormGrad &);
+  void (*depthwise)(const Depthwise &);
+  void (*depthwise_grad)(const Depthwise &);
+  void (*scale)(const Scale &);
+  void (*scale_grad)(const Scale &);
+};
+
+struct KernelSet {
+  Kernels float32, bfloat16;
+};
+
+extern const KernelSet kernels_avx512, kernels_avx2, kernels_base;
+
+/** Fewest channels with which depthwise convolution copes: one vector. */
+constexpr int64_t lanes = 16;
+
+}  // namespace deep_cnn

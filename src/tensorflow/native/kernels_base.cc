@@ -1,0 +1,5 @@
+// The kernels for processors other than x86, whose vectors need not be asked for.
+#if !defined(__x86_64__)
+#define KERNEL_SET kernels_base
+#include "kernels_set.h"
+#endif

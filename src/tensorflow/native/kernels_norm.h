@@ -1,0 +1,350 @@
+// Batch norm over all pixels, an addition and an activation in one, forward and backward; and the scaling of channels by
+// squeeze and excitation. The backward pass computes the activation again from x, so that only x and y need be kept.
+#pragma once
+
+#include "kernels_vector.h"
+
+namespace deep_cnn {
+namespace {
+
+/** What all tasks of one batch norm share. `sums`: two of each block, `period.size` numbers each. */
+template <class Op>
+struct NormWork {
+  const Op *op;
+  Period period;
+  int64_t rows_in_block;
+  const float *a, *b, *c;  // repeated
+  float *sums;
+};
+
+template <class T>
+void statistics_task(const void *given, int64_t block) {
+  const auto &work = *(const NormWork<BatchNorm> *)given;
+  const int64_t size = work.period.size;
+  const int64_t first = block * work.rows_in_block;
+  int64_t left = least(work.rows_in_block, work.op->rows - first) * work.period.channels;
+  const T *x = (const T *)work.op->x + first * work.period.channels;
+  float *sum = work.sums + block * 2 * size, *squares = sum + size;
+  for (; left >= size; left -= size, x += size) {
+    for (int64_t at = 0; at < size; at += lanes) {
+      const V d = load(x + at) - load(work.a + at);
+      store(sum + at, load(sum + at) + d);
+      store(squares + at, load(squares + at) + d * d);
+    }
+  }
+  for (int64_t at = 0; at < left; at += lanes) {
+    const int64_t count = least(lanes, left - at);
+    const V d = keep(load_part(x + at, count) - load(work.a + at), count);
+    store(sum + at, load(sum + at) + d);
+    store(squares + at, load(squares + at) + d * d);
+  }
+}
+
+template <class T, Activation A, bool HasSide>
+void normalise_task(const void *given, int64_t block) {
+  const auto &work = *(const NormWork<BatchNorm> *)given;
+  const int64_t size = work.period.size, channels = work.period.channels;
+  const int64_t first = block * work.rows_in_block;
+  int64_t left = least(work.rows_in_block, work.op->rows - first) * channels;
+  const T *x = (const T *)work.op->x + first * channels;
+  const T *side = HasSide ? (const T *)work.op->side + first * channels : x;
+  T *y = (T *)work.op->y + first * channels;
+  float *pooled = work.op->pooled ? floats(size) : nullptr;
+  for (; left >= size; left -= size, x += size, y += size, side += size) {
+    for (int64_t at = 0; at < size; at += lanes) {
+      V z = load(x + at) * load(work.a + at) + load(work.b + at);
+      if (HasSide) z += load(side + at);
+      const V value = activate<A>(z);
+      store(y + at, value);
+      if (pooled) store(pooled + at, load(pooled + at) + value);
+    }
+  }
+  for (int64_t at = 0; at < left; at += lanes) {
+    const int64_t count = least(lanes, left - at);
+    V z = load_part(x + at, count) * load(work.a + at) + load(work.b + at);
+    if (HasSide) z += load_part(side + at, count);
+    const V value = activate<A>(z);
+    store_part(y + at, value, count);
+    if (pooled) store(pooled + at, load(pooled + at) + keep(value, count));
+  }
+  if (!pooled) return;
+  for (int64_t c = 0; c < channels; c++) {
+    double sum = 0;
+    for (int64_t copy = 0; copy < work.period.repeat; copy++) sum += pooled[copy * channels + c];
+    work.op->pooled[block * channels + c] = (float)(sum / work.op->image_rows);
+  }
+  free(pooled);
+}
+
+typedef void (*Task)(const void *, int64_t);
+
+template <class T, bool HasSide>
+Task normalise_with(Activation activation) {
+  switch (activation) {
+    case Activation::relu: return normalise_task<T, Activation::relu, HasSide>;
+    case Activation::relu6: return normalise_task<T, Activation::relu6, HasSide>;
+    case Activation::silu: return normalise_task<T, Activation::silu, HasSide>;
+    case Activation::hard_swish: return normalise_task<T, Activation::hard_swish, HasSide>;
+    default: return normalise_task<T, Activation::none, HasSide>;
+  }
+}
+
+/** The sums of all blocks, in order. */
+ALWAYS_INLINE void add_blocks(const Period &period, const float *sums, int64_t blocks, double *first, double *second) {
+  for (int64_t block = 0; block < blocks; block++, sums += 2 * period.size) {
+    add_copies(period, sums, first);
+    add_copies(period, sums + period.size, second);
+  }
+}
+
+template <class T>
+void batch_norm(const BatchNorm &op) {
+  const Period period = period_of(op.channels);
+  const int64_t channels = op.channels;
+  float *constants = floats(3 * period.size);
+  float *a = constants, *b = a + period.size, *scratch = b + period.size;
+
+  // Sums of differences from the first pixel: no digits are lost where the mean is far from zero.
+  repeat_channels(period, (const T *)op.x, a);
+  NormWork<BatchNorm> work = {&op, period, block_rows(period, op.rows), a, b, nullptr, nullptr};
+  const int64_t blocks = (op.rows + work.rows_in_block - 1) / work.rows_in_block;
+  work.sums = floats(blocks * 2 * period.size);
+  parallel(blocks, statistics_task<T>, &work);
+  double *totals = (double *)calloc(2 * channels, sizeof(double));
+  add_blocks(period, work.sums, blocks, totals, totals + channels);
+  free(work.sums);
+
+  const double count = (double)op.rows;
+  for (int64_t c = 0; c < channels; c++) {
+    const double offset = totals[c] / count;
+    const double variance = totals[channels + c] / count - offset * offset;
+    const double mean = a[c] + offset;
+    const double clipped = variance < 0 ? 0 : variance;
+    const double rstd = 1 / __builtin_sqrt(clipped + op.epsilon);
+    const double unbiased = clipped * count / (count > 1 ? count - 1 : 1);
+    op.mean[c] = (float)mean;
+    op.rstd[c] = (float)rstd;
+    op.new_mean[c] = (1 - op.momentum) * op.running_mean[c] + op.momentum * (float)mean;
+    op.new_variance[c] = (1 - op.momentum) * op.running_variance[c] + op.momentum * (float)unbiased;
+    scratch[c] = (float)(op.scale[c] * rstd);
+  }
+  free(totals);
+  for (int64_t c = 0; c < channels; c++) b[c] = op.offset[c] - op.mean[c] * scratch[c];
+  repeat_channels(period, scratch, a);
+  memcpy(scratch, b, channels * sizeof(float));
+  repeat_channels(period, scratch, b);
+
+  if (op.pooled) work.rows_in_block = op.image_rows;
+  const int64_t parts = (op.rows + work.rows_in_block - 1) / work.rows_in_block;
+  parallel(parts, op.side ? normalise_with<T, true>(op.activation) : normalise_with<T, false>(op.activation), &work);
+  free(constants);
+}
+
+/** The gradient at z, before the activation: sums it, and its product with x - mean. */
+template <class T, Activation A, bool HasSide>
+void sum_grad_task(const void *given, int64_t block) {
+  const auto &work = *(const NormWork<BatchNormGrad> *)given;
+  const auto &op = *work.op;
+  const int64_t size = work.period.size, channels = work.period.channels;
+  const int64_t first = block * work.rows_in_block;
+  int64_t left = least(work.rows_in_block, op.rows - first) * channels;
+  const T *x = (const T *)op.x + first * channels, *dy = (const T *)op.dy + first * channels;
+  const T *y = HasSide ? (const T *)op.y + first * channels : x;
+  T *dside = HasSide ? (T *)op.dside + first * channels : nullptr;
+  float *sum = work.sums + block * 2 * size, *product = sum + size;
+  float *pooled = nullptr;
+  if (op.dpooled) {
+    pooled = floats(size);
+    repeat_channels(work.period, op.dpooled + block * channels, pooled);
+  }
+  const float share = 1.0f / (float)op.image_rows;
+  for (; left > 0; left -= size, x += size, dy += size) {
+    for (int64_t at = 0; at < least(size, left); at += lanes) {
+      const int64_t count = least(lanes, left - at);
+      const bool whole = count == lanes;
+      const V in = whole ? load(x + at) : load_part(x + at, count);
+      V g = whole ? load(dy + at) : load_part(dy + at, count);
+      if (pooled) g += load(pooled + at) * share;
+      if (HasSide) {
+        // y is positive just where z was
+        g = select((whole ? load(y + at) : load_part(y + at, count)) > 0.0f, g, V{});
+        if (whole) store(dside + at, g);
+        else store_part(dside + at, g, count);
+      } else {
+        g = activate_grad<A>(in * load(work.a + at) + load(work.b + at), g);
+      }
+      if (!whole) g = keep(g, count);
+      store(sum + at, load(sum + at) + g);
+      store(product + at, load(product + at) + g * (in - load(work.c + at)));
+    }
+    if (HasSide) y += size, dside += size;
+  }
+  free(pooled);
+}
+
+/** dx = a g + b x + c. */
+template <class T, Activation A>
+void norm_grad_task(const void *given, int64_t block) {
+  const auto &work = *(const NormWork<BatchNormGrad> *)given;
+  const auto &op = *work.op;
+  const int64_t size = work.period.size, channels = work.period.channels;
+  const int64_t first = block * work.rows_in_block;
+  int64_t left = least(work.rows_in_block, op.rows - first) * channels;
+  const T *x = (const T *)op.x + first * channels, *dy = (const T *)op.dy + first * channels;
+  T *dx = (T *)op.dx + first * channels;
+  float *pooled = nullptr;
+  if (op.dpooled) {
+    pooled = floats(size);
+    repeat_channels(work.period, op.dpooled + block * channels, pooled);
+  }
+  const float share = 1.0f / (float)op.image_rows;
+  const float *slope = work.sums, *constant = slope + size;
+  for (; left > 0; left -= size, x += size, dy += size, dx += size) {
+    for (int64_t at = 0; at < least(size, left); at += lanes) {
+      const int64_t count = least(lanes, left - at);
+      const bool whole = count == lanes;
+      const V in = whole ? load(x + at) : load_part(x + at, count);
+      V g = whole ? load(dy + at) : load_part(dy + at, count);
+      if (pooled) g += load(pooled + at) * share;
+      const V a = load(work.a + at);
+      if (A != Activation::none) g = activate_grad<A>(in * a + load(work.b + at), g);
+      const V out = g * a + (in * load(slope + at) + load(constant + at));
+      if (whole) store(dx + at, out);
+      else store_part(dx + at, out, count);
+    }
+  }
+  free(pooled);
+}
+
+template <class T>
+Task sum_grad_with(const BatchNormGrad &op) {
+  if (op.dside) return sum_grad_task<T, Activation::none, true>;
+  switch (op.activation) {
+    case Activation::relu: return sum_grad_task<T, Activation::relu, false>;
+    case Activation::relu6: return sum_grad_task<T, Activation::relu6, false>;
+    case Activation::silu: return sum_grad_task<T, Activation::silu, false>;
+    case Activation::hard_swish: return sum_grad_task<T, Activation::hard_swish, false>;
+    default: return sum_grad_task<T, Activation::none, false>;
+  }
+}
+
+template <class T>
+Task norm_grad_with(Activation activation) {
+  switch (activation) {
+    case Activation::relu: return norm_grad_task<T, Activation::relu>;
+    case Activation::relu6: return norm_grad_task<T, Activation::relu6>;
+    case Activation::silu: return norm_grad_task<T, Activation::silu>;
+    case Activation::hard_swish: return norm_grad_task<T, Activation::hard_swish>;
+    default: return norm_grad_task<T, Activation::none>;
+  }
+}
+
+// With xh = (x - mean) rstd and g the gradient at z, over n pixels:
+//   dscale = Σ g xh, doffset = Σ g, dx = scale rstd (g - doffset / n - xh dscale / n)
+template <class T>
+void batch_norm_grad(const BatchNormGrad &op) {
+  const Period period = period_of(op.channels);
+  const int64_t channels = op.channels;
+  float *constants = floats(6 * period.size);
+  float *a = constants, *b = a + period.size, *mean = b + period.size;
+  float *slope = mean + period.size, *constant = slope + period.size, *scratch = constant + period.size;
+  for (int64_t c = 0; c < channels; c++) scratch[c] = op.scale[c] * op.rstd[c];
+  repeat_channels(period, scratch, a);
+  for (int64_t c = 0; c < channels; c++) scratch[c] = op.offset[c] - op.mean[c] * a[c];
+  repeat_channels(period, scratch, b);
+  repeat_channels(period, op.mean, mean);
+
+  const int64_t rows_in_block = op.dpooled ? op.image_rows : block_rows(period, op.rows);
+  const int64_t blocks = (op.rows + rows_in_block - 1) / rows_in_block;
+  NormWork<BatchNormGrad> work = {&op, period, rows_in_block, a, b, mean, floats(blocks * 2 * period.size)};
+  parallel(blocks, sum_grad_with<T>(op), &work);
+  double *totals = (double *)calloc(2 * channels, sizeof(double));
+  add_blocks(period, work.sums, blocks, totals, totals + channels);
+  free(work.sums);
+
+  const double count = (double)op.rows;
+  for (int64_t c = 0; c < channels; c++) {
+    const double dscale = totals[channels + c] * op.rstd[c];
+    op.doffset[c] = (float)totals[c];
+    op.dscale[c] = (float)dscale;
+    const double by_x = -a[c] * dscale / count * op.rstd[c];
+    scratch[c] = (float)by_x;
+    totals[c] = -a[c] * totals[c] / count - by_x * op.mean[c];
+  }
+  repeat_channels(period, scratch, slope);
+  for (int64_t c = 0; c < channels; c++) scratch[c] = (float)totals[c];
+  repeat_channels(period, scratch, constant);
+  free(totals);
+  work.sums = slope;
+  BatchNormGrad after = op;
+  if (op.dside) {
+    // The first pass has left the gradient at z there.
+    after.dy = op.dside;
+    after.dpooled = nullptr;
+    work.op = &after;
+  }
+  parallel(blocks, norm_grad_with<T>(op.dside ? Activation::none : op.activation), &work);
+  free(constants);
+}
+
+template <class T>
+void scale_task(const void *given, int64_t image) {
+  const auto &op = *(const Scale *)given;
+  const Period period = period_of(op.channels);
+  float *by = floats(period.size);
+  repeat_channels(period, (const T *)op.by + image * op.channels, by);
+  int64_t left = op.image_rows * op.channels;
+  const T *x = (const T *)op.x + image * left;
+  T *y = (T *)op.y + image * left;
+  for (; left > 0; left -= period.size, x += period.size, y += period.size) {
+    for (int64_t at = 0; at < least(period.size, left); at += lanes) {
+      const int64_t count = least(lanes, left - at);
+      if (count == lanes) store(y + at, load(x + at) * load(by + at));
+      else store_part(y + at, load_part(x + at, count) * load(by + at), count);
+    }
+  }
+  free(by);
+}
+
+template <class T>
+void scale(const Scale &op) {
+  parallel(op.images, scale_task<T>, &op);
+}
+
+// d(x s) = s dx + x ds, the latter summed over the pixels
+template <class T>
+void scale_grad_task(const void *given, int64_t image) {
+  const auto &op = *(const Scale *)given;
+  const Period period = period_of(op.channels);
+  float *by = floats(2 * period.size), *sum = by + period.size;
+  repeat_channels(period, (const T *)op.by + image * op.channels, by);
+  int64_t left = op.image_rows * op.channels;
+  const T *x = (const T *)op.x + image * left, *dy = (const T *)op.dy + image * left;
+  T *dx = (T *)op.dx + image * left;
+  for (; left > 0; left -= period.size, x += period.size, dy += period.size, dx += period.size) {
+    for (int64_t at = 0; at < least(period.size, left); at += lanes) {
+      const int64_t count = least(lanes, left - at);
+      const bool whole = count == lanes;
+      const V g = whole ? load(dy + at) : load_part(dy + at, count);
+      const V in = whole ? load(x + at) : load_part(x + at, count);
+      store(sum + at, load(sum + at) + g * in);
+      if (whole) store(dx + at, g * load(by + at));
+      else store_part(dx + at, g * load(by + at), count);
+    }
+  }
+  T *dby = (T *)op.dby + image * op.channels;
+  for (int64_t c = 0; c < op.channels; c++) {
+    double total = 0;
+    for (int64_t copy = 0; copy < period.repeat; copy++) total += sum[copy * op.channels + c];
+    store_part(dby + c, splat((float)total), 1);
+  }
+  free(by);
+}
+
+template <class T>
+void scale_grad(const Scale &op) {
+  parallel(op.images, scale_grad_task<T>, &op);
+}
+
+}  // namespace
+}  // namespace deep_cnn

@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+
+/** A judgement of differences that may be no larger than `largest`, and that are not of nothing. */
+export function expectZeros(largest: number) {
+  return (outputs: readonly (readonly number[])[]): void => {
+    for (const [index, values] of outputs.entries()) {
+      assert.ok(values.length > 0, `output ${index} is empty`);
+      const found = Math.max(...values.map(Math.abs));
+      assert.ok(found <= largest, `output ${index} differs by ${found}`);
+    }
+  };
+}
