@@ -42,6 +42,13 @@ export const trainOptions = {
     expected: `an integer from 1 to ${maxBatchSize}`,
     isInRange: (images) => images >= 1 && images <= maxBatchSize,
   }),
+  accumulate: integer({
+    group: training,
+    help: 'Batches whose gradients make one step, as if the batch were so many times larger',
+    default: 1,
+    expected: 'an integer from 1 to 1024',
+    isInRange: (batches) => batches >= 1 && batches <= 1024,
+  }),
   lr: decimal({
     group: training,
     help: 'Learning rate at the start',

@@ -103,6 +103,13 @@ const cases: Cases = {
     ],
     bad: [...notIntegers, '0', '65537', '100000000', '1000000000000'],
   },
+  accumulate: {
+    good: [
+      ['1', 1],
+      ['1024', 1024],
+    ],
+    bad: [...notIntegers, '0', '1025'],
+  },
   lr: {
     good: [
       ['1e-3', 1e-3],
@@ -330,6 +337,7 @@ test('the defaults are those of the original program', () => {
   assert.deepEqual(defaults, {
     epochs: 20,
     batch_size: 128,
+    accumulate: 1,
     lr: 1e-3,
     schedule: 'inverse-time',
     warmup: 0,

@@ -18,6 +18,7 @@ export type OnResume = 'fixed' | 'free' | 'own';
 export const onResume: { readonly [Name in keyof TrainConfig]: OnResume } = {
   epochs: 'free',
   batch_size: 'fixed',
+  accumulate: 'fixed',
   lr: 'free',
   schedule: 'free',
   warmup: 'free',

@@ -18,7 +18,10 @@ export interface PassPlan {
   onBatch?: (batch: AnyBatch) => void;
   /** Called once a second while a batch is waited for, as from a file system that hangs; what it throws ends the pass. */
   whileWaiting?: () => void;
-  /** Called after each step; what it throws ends the pass. `batches` are those that are done. */
+  /**
+   * Called after each optimizer step, and each batch that is evaluated; what it throws ends the pass. `batches` are those
+   * that are done, `elapsedMs` is the time of all batches of the step.
+   */
   afterStep?: (done: { batches: number; elapsedMs: number }) => Promise<void> | void;
 }
 
@@ -28,6 +31,8 @@ export interface EpochPlan extends PassPlan {
   learningRate: number;
   /** Of all but the last layer; the same where none is given. */
   backboneRate?: number;
+  /** Batches whose gradients make one step; 1 where none is given. */
+  accumulate?: number;
   /** How the images of a batch are mixed; `batch` counts from 0. */
   mixOf?: (batch: number) => Mix;
   /** Where the steps are added up; those of batches before the loader's first may be in it. */
@@ -39,9 +44,18 @@ export interface EpochPlan extends PassPlan {
 /** Trains on every batch of the loader once and reports each step. */
 export async function trainEpoch(steps: Steps, loader: AnyLoader, plan: EpochPlan): Promise<Metrics> {
   const { epoch, learningRate, backboneRate = learningRate, mixOf, metrics, accepts, report } = plan;
+  const { accumulate = 1 } = plan;
+  const mixed = (batch: AnyBatch) => (mixOf ? { mix: mixOf(batch.position) } : {});
   return pass(loader, plan, {
     metrics: metrics ?? new MeanMetrics(),
-    run: (batch) => steps.train(batch, learningRate, { backboneRate, ...(mixOf && { mix: mixOf(batch.position) }) }),
+    run: (batch) =>
+      accumulate > 1
+        ? steps.accumulate(batch, mixed(batch))
+        : steps.train(batch, learningRate, { backboneRate, ...mixed(batch) }),
+    endsStep: (done) => done % accumulate === 0 || done === loader.batches,
+    endStep: () => {
+      if (accumulate > 1) steps.endGroup(learningRate, { backboneRate });
+    },
     accepts: (result, batch) => accepts?.(result, batch) ?? true,
     tell: (done) => report({ kind: 'step', epoch, ...done }),
   });
@@ -52,6 +66,8 @@ export async function evaluateAll(steps: Steps, loader: AnyLoader, plan: PassPla
   return pass(loader, plan, {
     metrics: new MeanMetrics(),
     run: (batch) => steps.evaluate(batch),
+    endsStep: () => true,
+    endStep: () => undefined,
     accepts: () => true,
     tell: (done) => plan.report({ kind: 'evaluation-step', ...done }),
   });
@@ -60,27 +76,37 @@ export async function evaluateAll(steps: Steps, loader: AnyLoader, plan: PassPla
 interface PassParts {
   metrics: MeanMetrics;
   run: (batch: AnyBatch) => StepResult;
+  /** Whether so many batches end with a whole step. */
+  endsStep: (done: number) => boolean;
+  endStep: () => void;
   accepts: (result: StepResult, batch: AnyBatch) => boolean;
   tell: (done: BatchDone) => void;
 }
 
-async function pass(loader: AnyLoader, plan: PassPlan, { metrics, run, accepts, tell }: PassParts): Promise<Metrics> {
+async function pass(loader: AnyLoader, plan: PassPlan, parts: PassParts): Promise<Metrics> {
+  const { metrics, run, endsStep, endStep, accepts, tell } = parts;
   const { batches } = loader;
   let lastEnd = performance.now();
+  let stepMs = 0;
   for await (const batch of watched(loader, plan.whileWaiting)) {
     plan.onBatch?.(batch);
     const { size: images, waitMs } = batch;
     // A batch of which no image could be read is left out, but counted.
     const result = images === 0 ? undefined : run(batch);
     if (result && accepts(result, batch)) metrics.add(result);
+    const done = batch.position + 1;
+    const isStep = endsStep(done);
+    if (isStep) endStep();
     const now = performance.now();
     const elapsedMs = now - lastEnd;
     lastEnd = now;
-    const done = batch.position + 1;
+    stepMs += elapsedMs;
     tell({ batch: done, batches, images, loss: result?.loss ?? Number.NaN, elapsedMs, waitMs });
     // A step blocks the thread: signals and the log's writes get their turn here.
     await heardSignals();
-    await plan.afterStep?.({ batches: done, elapsedMs });
+    if (!isStep) continue;
+    await plan.afterStep?.({ batches: done, elapsedMs: stepMs });
+    stepMs = 0;
   }
   return metrics.result;
 }

@@ -36,9 +36,17 @@ export function trainingLoss(
   const weights = classWeights && floatConstant(graph, classWeights);
   const weighted = weights ? mul(targets, weights) : targets;
   const total = neg(sum(mul(weighted, logSoftmax(logits))));
-  // The weights' sum where each image has one label, else the number of images.
-  const count = weights && !labelShare ? sum(mul(own, weights)) : cast(size(labels), 'float32');
-  return div(total, count);
+  return div(total, lossWeight(labels, classes, { ...(classWeights && { classWeights }), labelShare }));
+}
+
+/** What a batch counts beside others where its gradients are means by `trainingLoss`; a scalar. */
+export function lossWeight(
+  labels: Tensor,
+  classes: number,
+  { classWeights, labelShare }: LossOptions & { labelShare?: Tensor | undefined },
+): Tensor {
+  if (!classWeights || labelShare) return cast(size(labels), 'float32');
+  return sum(mul(oneHot(labels, classes), floatConstant(labels.graph, classWeights)));
 }
 
 function smooth(targets: Tensor, smoothing: number, classes: number): Tensor {

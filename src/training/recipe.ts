@@ -39,6 +39,7 @@ export function recipeOf(config: TrainConfig & { precision: Precision }, { class
     features: keepsFeatures(config),
     mixing: isMixed(config),
     guard: config.nan === 'skip',
+    accumulate: config.accumulate > 1,
   };
 }
 

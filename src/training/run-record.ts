@@ -40,10 +40,12 @@ export interface RecordParts {
 export class RunRecord {
   /** Epochs that are over. */
   epoch = 0;
-  /** Batches trained of the one in progress. */
+  /** Batches of the one in progress whose steps are done. */
   batch = 0;
-  /** Of those batches. */
+  /** Of all of its batches that were trained; more than `batch` of them within a step of several. */
   metrics = new MeanMetrics();
+  /** Of `batch` batches. */
+  #sums = this.metrics.sums;
   history: readonly EpochResult[] = [];
   readonly #parts: RecordParts;
   readonly #folder: CheckpointFolder;
@@ -85,6 +87,7 @@ export class RunRecord {
   async #continue({ checkpoint: { path, state }, damaged }: FoundCheckpoint): Promise<void> {
     const { epoch, batch, sums, history, epochSeconds, seconds } = state;
     Object.assign(this, { epoch, batch, history, metrics: new MeanMetrics(sums) });
+    this.#sums = sums;
     this.#epochSeconds = epochSeconds;
     this.#seconds = seconds;
     for (const { path, reason } of damaged) {
@@ -139,12 +142,19 @@ export class RunRecord {
     this.#countedMs = now;
   }
 
+  /** So many batches of the epoch are trained, and the last step is whole. */
+  noteStep(batches: number): void {
+    this.batch = batches;
+    this.#sums = this.metrics.sums;
+  }
+
   /** An epoch is over: its result is noted, and the model and a checkpoint are written. */
   async endEpoch(result: EpochResult): Promise<void> {
     this.history = [...this.history, result];
     this.epoch += 1;
     this.batch = 0;
     this.metrics = new MeanMetrics();
+    this.#sums = this.metrics.sums;
     this.#epochSeconds = 0;
     await this.saveModel();
     await this.save();
@@ -246,7 +256,7 @@ export class RunRecord {
       counters: steps.counters,
       epoch,
       batch,
-      sums: this.metrics.sums,
+      sums: this.#sums,
       epochSeconds: this.epochSeconds,
       seconds: this.seconds,
       history,

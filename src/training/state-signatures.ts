@@ -89,6 +89,7 @@ function loadSignature(
   });
 }
 
-function doneAfter(graph: Graph, nodes: readonly Node[]): Record<string, Tensor> {
+/** An output that is there once `nodes` have run. */
+export function doneAfter(graph: Graph, nodes: readonly Node[]): Record<string, Tensor> {
   return { done: graph.after(nodes, () => identity(floatConstant(graph, 1), 'done')) };
 }

@@ -5,8 +5,8 @@ import { Graph, type Node, type Tensor } from '../graph/graph.js';
 import { cast } from '../graph/ops/array.js';
 import { onlyIf, ranOrNot } from '../graph/ops/control.js';
 import { inTopK } from '../graph/ops/loss.js';
-import { add, finite, halfSquares, sum } from '../graph/ops/math.js';
-import { identity } from '../graph/ops/source.js';
+import { add, div, finite, halfSquares, mul, sum } from '../graph/ops/math.js';
+import { identity, placeholder } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
 import type { FloatType } from '../graph/types.js';
 import { type Frozen, freezingOf } from '../models/freezing.js';
@@ -14,9 +14,10 @@ import type { Model } from '../models/model.js';
 import { type BuildContext, Module } from '../models/module.js';
 import { type Parameter, ParameterStore } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
+import { GradientSums, type GroupSignatures } from './accumulation.js';
 import { type FeatureSizes, type FeatureStepName, featureSteps } from './feature-cut.js';
 import { type GraphInput, graphInput, type InputImages } from './input.js';
-import { type LossOptions, trainingLoss } from './loss.js';
+import { type LossOptions, lossWeight, trainingLoss } from './loss.js';
 import { mixImages, mixInputs } from './mixing.js';
 import { createOptimizer, type Group, type Optimizer, type OptimizerOptions } from './optimizer.js';
 import { initSignatures, type SlotStep, slotSignatures } from './state-signatures.js';
@@ -38,8 +39,10 @@ export interface StepGraphOptions extends LossOptions {
   features?: boolean;
   /** Whether training steps mix images (the `mix_` inputs). */
   mixing?: boolean;
-  /** Whether a training step whose numbers are not finite changes nothing. */
+  /** Whether a training step whose numbers are not finite changes nothing. Always so in float16. */
   guard?: boolean;
+  /** Whether training steps only add their gradients up, for one update by those of several batches. */
+  accumulate?: boolean;
   /** Ops beyond TensorFlow's own that will be there when the steps run. */
   kernels?: ReadonlySet<string>;
 }
@@ -52,6 +55,8 @@ export interface StepGraphOptions extends LossOptions {
  * - `eval_step`: the same outputs, nothing changed, and the logits.
  * - `read_weights`: what `init` takes. `gradients`: of one training batch, nothing updated.
  * - `train_backbone` and `train_head`: `train_step` in two parts, by way of `features`; so with `eval_step`.
+ * With `accumulate`, `train_step` and `late_step` update no parameter, but add to sums: `begin_train` comes before the
+ * first batch of a group and `apply_train` after its last, or `drop_train`; `begin_late` and so on for `late_step`.
  * Besides, a `SlotStep` each for the optimizer's slots.
  */
 export type StepName =
@@ -63,12 +68,15 @@ export type StepName =
   | 'eval_step'
   | 'read_weights'
   | 'gradients'
+  | GroupStep
   | FeatureStepName;
+
+export type GroupStep = `${keyof GroupSignatures}_${'train' | 'late'}`;
 
 export interface StepGraph {
   graph: Graph;
-  signatures: Record<Exclude<StepName, FeatureStepName>, Signature> &
-    Partial<Record<FeatureStepName | SlotStep, Signature>>;
+  signatures: Record<Exclude<StepName, FeatureStepName | GroupStep>, Signature> &
+    Partial<Record<FeatureStepName | GroupStep | SlotStep, Signature>>;
   parameters: readonly Parameter[];
   /** Those that `train_step` trains. */
   trained: readonly Parameter[];
@@ -104,15 +112,18 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     if (name.startsWith(`${model.head}.`)) return 'head';
     return frozen?.parameter(name) ? 'late' : 'backbone';
   };
-  const build = (scope: string, still: Frozen | undefined) =>
-    graph.scope(scope, () => trainingStep(options, { graph, input, parameters, optimizer, frozen: still, groupOf }));
+  const lossScale = options.precision === 'float16' ? placeholder(graph, 'loss_scale', 'float32', []) : undefined;
+  const build = (scope: 'train' | 'late', still: Frozen | undefined) => {
+    const sums = options.accumulate ? new GradientSums(graph, `${scope}_sums`) : undefined;
+    const parts = { graph, input, parameters, optimizer, frozen: still, groupOf, lossScale, sums };
+    return graph.scope(scope, () => trainingStep(options, parts));
+  };
   const training = build('train', frozen);
   const late = frozen && options.unfreezeLater ? build('late', undefined) : training;
-
-  const train_step = {
-    inputs: { ...training.inputs, ...optimizer.inputs(training.groups) },
-    outputs: training.outputs,
+  const signatureOf = ({ inputs, outputs, groups, group }: typeof training): Signature => {
+    return { inputs: { ...inputs, ...(!group && optimizer.inputs(groups)) }, outputs };
   };
+  const train_step = signatureOf(training);
   const eval_step = { inputs: { pixels: input.pixels, labels: input.labels }, outputs: evaluation.outputs };
   const changing = new Set(training.trained);
   const evalReads = [...evaluation.reads].flatMap(([parameter, value]) => (changing.has(parameter) ? [value] : []));
@@ -136,7 +147,11 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
       ...initSignatures(graph, parameters.all, optimizer),
       ...slotSignatures(graph, optimizer),
       train_step,
-      late_step: { inputs: { ...late.inputs, ...optimizer.inputs(late.groups) }, outputs: late.outputs },
+      late_step: signatureOf(late),
+      ...(training.group && {
+        ...groupSteps('train', training.group),
+        ...groupSteps('late', late.group ?? training.group),
+      }),
       eval_step,
       gradients: { inputs: training.inputs, outputs: training.gradients },
       ...apart?.signatures,
@@ -151,10 +166,21 @@ interface StepParts {
   optimizer: Optimizer;
   frozen: Frozen | undefined;
   groupOf: (name: string) => Group;
+  /** By which the loss is multiplied before it is differentiated, so that small gradients are not lost in float16. */
+  lossScale: Tensor | undefined;
+  /** Where gradients go that are not to change anything yet. */
+  sums: GradientSums | undefined;
+}
+
+function groupSteps(phase: 'train' | 'late', { begin, apply, drop }: GroupSignatures) {
+  return { [`begin_${phase}`]: begin, [`apply_${phase}`]: apply, [`drop_${phase}`]: drop } as Record<
+    GroupStep,
+    Signature
+  >;
 }
 
 function trainingStep(options: StepGraphOptions, parts: StepParts) {
-  const { graph, input, parameters, optimizer, frozen, groupOf } = parts;
+  const { graph, input, parameters, optimizer, frozen, groupOf, lossScale, sums } = parts;
   const random = options.dropout === false ? undefined : new StepRandom(graph);
   const mixing = options.mixing ? mixInputs(graph) : undefined;
   const images = mixing ? mixImages(input.images, mixing) : input.images;
@@ -162,27 +188,31 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
   const labelShare = mixing?.mix_label_share;
   const loss = trainingLoss(logits, input.labels, options.classes, { ...options, labelShare });
 
+  const unscaled = (gradient: Tensor) => (lossScale ? div(gradient, lossScale) : gradient);
   const read = [...context.reads];
   const found = gradients(
-    loss,
+    lossScale ? mul(loss, lossScale) : loss,
     read.map(([, tensor]) => tensor),
   );
   const changes = read.map(([parameter, value], index) => {
-    return { parameter, value, gradient: defined(found[index]), group: groupOf(parameter.name) };
+    return { parameter, value, gradient: unscaled(defined(found[index])), group: groupOf(parameter.name) };
   });
-  const isSound = options.guard
-    ? areFinite([
-        loss,
-        ...changes.map(({ gradient }) => halfSquares(gradient)),
-        ...context.statistics.map(({ value }) => sum(value)),
-      ])
-    : undefined;
+  const isSound =
+    options.guard || lossScale
+      ? areFinite([
+          loss,
+          ...changes.map(({ gradient }) => halfSquares(gradient)),
+          ...context.statistics.map(({ value }) => sum(value)),
+        ])
+      : undefined;
   const guarded = (value: Tensor) => (isSound ? onlyIf(isSound, value) : value);
   const updates = [
     ...context.statistics.map(({ variable, value }) => variable.assign(guarded(value))),
-    ...changes.flatMap(({ parameter, gradient, ...change }) =>
-      optimizer.update(parameter, { ...change, gradient: guarded(gradient) }),
-    ),
+    ...(sums
+      ? sums.add(changes, lossWeight(input.labels, options.classes, { ...options, labelShare }), guarded)
+      : changes.flatMap(({ parameter, gradient, ...change }) =>
+          optimizer.update(parameter, { ...change, gradient: guarded(gradient) }),
+        )),
   ];
   const measured = { loss, ...countCorrect(logits, input.labels, options.classes) };
   const outputs = isSound
@@ -194,6 +224,7 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
       labels: input.labels,
       ...mixing,
       ...(random?.input && { random_seed: random.input }),
+      ...(lossScale && { loss_scale: lossScale }),
     },
     outputs,
     gradients: Object.fromEntries(
@@ -201,7 +232,12 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
     ),
     trained: changes.map(({ parameter }) => parameter),
     /** What differs from step to step for the same image. */
-    changing: [...context.reads.values(), ...(random?.input ? [random.input] : [])],
+    changing: [...context.reads.values(), ...(random?.input ? [random.input] : []), ...(lossScale ? [lossScale] : [])],
+    /** How a group of batches begins and ends, where steps only add up. */
+    group: sums?.signatures(
+      optimizer,
+      context.statistics.map(({ variable }) => variable),
+    ),
     groups: new Set(changes.map(({ group }) => group)),
   };
 }

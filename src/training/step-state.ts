@@ -14,6 +14,25 @@ export interface StepCounters {
   runSeed: number;
   /** Steps that the guard left out. */
   skipped: number;
+  /** Float16's; absent in other arithmetic. */
+  lossScale?: LossScale;
+}
+
+/** The loss's factor, and how it came to be: torch.amp.GradScaler's rule. */
+export interface LossScale {
+  factor: number;
+  /** Good steps since it last changed. */
+  good: number;
+}
+
+/** As torch.amp.GradScaler's defaults. */
+export const firstLossScale: LossScale = { factor: 65_536, good: 0 };
+const growthInterval = 2000;
+
+/** What becomes of it after a step: half where the gradients overflowed, twice after many good steps. */
+export function nextLossScale({ factor, good }: LossScale, hasOverflowed: boolean): LossScale {
+  if (hasOverflowed) return { factor: factor / 2, good: 0 };
+  return good + 1 === growthInterval ? { factor: factor * 2, good: 0 } : { factor, good: good + 1 };
 }
 
 export interface StepState {
@@ -61,9 +80,12 @@ export function requireTensors(what: string, specs: readonly TensorSpec[], found
 }
 
 /** Throws `internal:` where no run can be as far as `counters` say. */
-export function requireCounters({ step, frozenSteps = 0, runSeed, skipped }: StepCounters): void {
+export function requireCounters({ step, frozenSteps = 0, runSeed, skipped, lossScale }: StepCounters): void {
   const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
   if (!isCount(step) || !isCount(skipped) || !isCount(frozenSteps) || frozenSteps > step || runSeed !== (runSeed | 0)) {
     throw new Error(`internal: no run has the counters ${JSON.stringify({ step, frozenSteps, runSeed, skipped })}`);
+  }
+  if (lossScale && !(lossScale.factor > 0 && isCount(lossScale.good))) {
+    throw new Error(`internal: no run has the loss scale ${JSON.stringify(lossScale)}`);
   }
 }

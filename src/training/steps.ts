@@ -3,13 +3,17 @@
 import { float32, type HostTensor, int32, openSession, outputOf, type Runtime } from '../graph/session.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { StateDict } from '../weights/state-dict.js';
+import { cuts, joined, partOf } from './batch-parts.js';
 import type { FeatureSizes } from './feature-cut.js';
 import { type Mix, mixFeeds, unmixed } from './mixing.js';
 import type { Group, GroupState, SlotKind } from './optimizer.js';
+import { isOutOfMemory } from './out-of-memory.js';
 import { phaseOf, type SlotStep } from './state-signatures.js';
-import { buildStepGraph, type StepGraphOptions, type StepName } from './step-graph.js';
+import { buildStepGraph, type GroupStep, type StepGraphOptions, type StepName } from './step-graph.js';
 import {
+  firstLossScale,
   freshCounters,
+  nextLossScale,
   phasesAt,
   requireCounters,
   requireTensors,
@@ -37,8 +41,10 @@ export interface FeatureBatch {
 
 export interface StepResult {
   images: number;
-  /** False where the guard left the step out: nothing has changed but `counters.skipped`. */
+  /** False where the guard left the step out: nothing has changed but `counters`. */
   applied: boolean;
+  /** Whether that was for gradients that float16 can't hold at the scale of the loss, which is lower now. */
+  hasOverflowed?: boolean;
   /** Mean over the batch. */
   loss: number;
   /** How many labels were the highest, or among the five highest scores. */
@@ -80,6 +86,17 @@ export interface Steps {
   readonly trained: readonly ParameterSpec[];
   /** One optimizer step: to the bit the same one by the features of `features('train', batch)`. */
   train(batch: StepBatch | FeatureBatch, learningRate: number, extras?: StepExtras): StepResult;
+  /**
+   * Adds the gradients of a batch to those of its group and moves the running statistics, for steps that were compiled
+   * with `accumulate`. A batch that the guard leaves out is not in the group.
+   */
+  accumulate(batch: StepBatch | FeatureBatch, extras?: Pick<StepExtras, 'mix'>): StepResult;
+  /** One optimizer step by the group's mean gradient, each image counting alike; none where the group has no batch. */
+  endGroup(learningRate: number, extras?: Pick<StepExtras, 'backboneRate'>): void;
+  /** Forgets the group: all is as before its first batch. */
+  dropGroup(): void;
+  /** In how many parts each batch is computed, one after the other; more than one only with `accumulate`. */
+  parts: number;
   /** Trains what was frozen from the next step on; for steps that were compiled with `unfreezeLater`. */
   unfreeze(): void;
   /** Whether `unfreeze` has been called since the weights were set. */
@@ -100,23 +117,88 @@ export interface Steps {
   dispose(): void;
 }
 
+export interface SplitOptions {
+  /**
+   * Called when there was no memory for a batch and it is computed in so many parts from now on; without it, the error
+   * stands. Takes `accumulate` and `guard`: a part then changes nothing before it has all of its gradients.
+   */
+  onSplit?: ((split: { images: number; parts: number }) => void) | undefined;
+}
+
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
-export async function compileSteps(runtime: Runtime, options: StepGraphOptions): Promise<Steps> {
+export async function compileSteps(
+  runtime: Runtime,
+  { onSplit, ...options }: StepGraphOptions & SplitOptions,
+): Promise<Steps> {
   const unfused = runtime.device === 'cuda' && runtime.deterministic;
   const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph({
     ...options,
     unfused,
     kernels: runtime.kernels,
   });
-  const session = await openSession<StepName | SlotStep>(runtime, graph, signatures);
+  const session = await openSession<StepName | GroupStep | SlotStep>(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);
   const random = { train_step: built.random, late_step: built.lateRandom };
-  let counters = freshCounters(0);
+  const isScaled = options.precision === 'float16';
+  const freshly = (runSeed: number): StepCounters => {
+    return { ...freshCounters(runSeed), ...(isScaled && { lossScale: firstLossScale }) };
+  };
+  let counters = freshly(0);
+  /** The group of batches that has begun: those that were tried, and those that were added. */
+  let group: { tried: number; added: number } | undefined;
   const trainingFeeds = (name: 'train_step' | 'late_step', batch: StepBatch | FeatureBatch, mix = unmixed) => ({
     ...feeds(batch),
-    ...(random[name] && { random_seed: int32([counters.runSeed, counters.step + counters.skipped + 1]) }),
+    ...(random[name] && { random_seed: int32(drawnFrom()) }),
     ...(options.mixing && mixFeeds(mix)),
+    ...(counters.lossScale && { loss_scale: float32(counters.lossScale.factor) }),
   });
+  /** The seed of a batch's dropout: another one for each step, and for each batch within it. */
+  const drawnFrom = (): [number, number] => {
+    const { runSeed, step, skipped } = counters;
+    return [(runSeed + Math.imul(group?.tried ?? 0, 0x9e3779b1)) | 0, step + skipped + 1];
+  };
+  const stepName = () => (counters.frozenSteps === undefined ? 'train_step' : 'late_step');
+  const phase = () => (counters.frozenSteps === undefined ? 'train' : 'late');
+  const optimizerFeeds = (learningRate: number, backboneRate: number) => {
+    const step = counters.step + 1;
+    const states: Record<Group, GroupState> = {
+      head: { step, learningRate },
+      backbone: { step, learningRate: backboneRate },
+      late: { step: step - (counters.frozenSteps ?? 0), learningRate: backboneRate },
+    };
+    return optimizer.feeds(new Map([...groups[stepName()]].map((group) => [group, states[group]])));
+  };
+  const runStep = (batch: StepBatch | FeatureBatch, more: Record<string, HostTensor>, mix?: Mix) => {
+    const name = stepName();
+    const signature = 'features' in batch ? 'train_head' : name;
+    const done = result(batch, session.run(signature, { ...trainingFeeds(name, batch, mix), ...more }));
+    if (!counters.lossScale) return done;
+    const hasOverflowed = !done.applied && Number.isFinite(done.loss);
+    counters.lossScale = nextLossScale(counters.lossScale, hasOverflowed);
+    return { ...done, hasOverflowed };
+  };
+  const imageBytes = 3 * options.input.crop ** 2;
+  let parts = 1;
+  /** Does `work` on each part of a batch; where there is no memory for one, on its halves. */
+  const inParts = <T>(batch: StepBatch | FeatureBatch, work: (part: StepBatch | FeatureBatch) => T): T[] => {
+    const images = batch.labels.length;
+    const waiting = cuts(images, parts).slice(1);
+    const results: T[] = [];
+    for (let from = 0; from < images; ) {
+      const to = waiting[0] ?? images;
+      try {
+        results.push(work(partOf(batch, { from, to, imageBytes })));
+        from = to;
+        waiting.shift();
+      } catch (error) {
+        if (!onSplit || !isOutOfMemory(error) || to - from === 1) throw error;
+        waiting.unshift(from + Math.ceil((to - from) / 2));
+        parts = Math.max(parts, Math.ceil((2 * images) / (to - from)));
+        onSplit({ images, parts });
+      }
+    }
+    return results;
+  };
   /** The slots in use, by the signature that reads or sets them. */
   const inUse = (kind: SlotKind, of = counters) =>
     phasesAt(of).flatMap((phase) => {
@@ -126,17 +208,19 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
         ? []
         : [{ read: `read_${phase}_${kind}`, load: `load_${phase}_${kind}`, names } as const];
     });
-  return {
+  const steps: Steps = {
     parameters: parameters.map(({ spec }) => spec),
     trained: trained.map(({ spec }) => spec),
     drawWeights(seed) {
       const runSeed = seed | 0;
       session.run('init_random', { seed: int32([runSeed, 0]) });
-      counters = freshCounters(runSeed);
+      counters = freshly(runSeed);
+      group = undefined;
     },
     loadWeights(weights) {
       session.run('init', asInputs(weights));
-      counters = freshCounters(counters.runSeed);
+      counters = freshly(counters.runSeed);
+      group = undefined;
     },
     readWeights: () => asStateDict(session.run('read_weights'), names),
     get counters() {
@@ -161,25 +245,54 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
       for (const { load, names } of optimizer.slotKinds.flatMap((kind) => inUse(kind, reached))) {
         session.run(load, asInputs(slots, names));
       }
-      counters = { ...reached };
+      counters = { ...(isScaled && { lossScale: firstLossScale }), ...reached };
+      group = undefined;
     },
     train(batch, learningRate, { backboneRate = learningRate, mix } = {}) {
-      const step = counters.step + 1;
-      const name = counters.frozenSteps === undefined ? 'train_step' : 'late_step';
-      const states: Record<Group, GroupState> = {
-        head: { step, learningRate },
-        backbone: { step, learningRate: backboneRate },
-        late: { step: step - (counters.frozenSteps ?? 0), learningRate: backboneRate },
-      };
-      const used = new Map([...groups[name]].map((group) => [group, states[group]]));
-      const feeds = { ...trainingFeeds(name, batch, mix), ...optimizer.feeds(used) };
-      const outputs = session.run('features' in batch ? 'train_head' : name, feeds);
-      const done = result(batch, outputs);
+      if (options.accumulate) {
+        const done = steps.accumulate(batch, { ...(mix && { mix }) });
+        steps.endGroup(learningRate, { backboneRate });
+        return done;
+      }
+      const done = runStep(batch, optimizerFeeds(learningRate, backboneRate), mix);
       if (done.applied) counters.step += 1;
       else counters.skipped += 1;
       return done;
     },
+    accumulate(batch, { mix } = {}) {
+      const current = group ?? { tried: 0, added: 0 };
+      if (!group) session.run(`begin_${phase()}`);
+      group = current;
+      return joined(
+        inParts(batch, (part) => {
+          const done = runStep(part, {}, mix);
+          current.tried += 1;
+          if (done.applied) current.added += 1;
+          return done;
+        }),
+      );
+    },
+    endGroup(learningRate, { backboneRate = learningRate } = {}) {
+      // All of its images were unreadable.
+      if (!group) return;
+      const hasGradients = group.added > 0;
+      if (hasGradients) session.run(`apply_${phase()}`, optimizerFeeds(learningRate, backboneRate));
+      if (hasGradients) counters.step += 1;
+      else counters.skipped += 1;
+      group = undefined;
+    },
+    dropGroup() {
+      if (group) session.run(`drop_${phase()}`);
+      group = undefined;
+    },
+    get parts() {
+      return parts;
+    },
+    set parts(count) {
+      parts = count;
+    },
     unfreeze() {
+      if (group) throw new Error('internal: a group of batches has not ended');
       session.run('unfreeze');
       counters.frozenSteps = counters.step;
     },
@@ -187,8 +300,11 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
       return counters.frozenSteps !== undefined;
     },
     evaluate(batch) {
-      const outputs = session.run('features' in batch ? 'eval_head' : 'eval_step', feeds(batch));
-      return { ...result(batch, outputs), logits: floats(outputOf(outputs, 'logits')) };
+      const results = inParts(batch, (part) => {
+        const outputs = session.run('features' in part ? 'eval_head' : 'eval_step', feeds(part));
+        return { ...result(part, outputs), logits: floats(outputOf(outputs, 'logits')) };
+      });
+      return { ...joined(results), logits: concatenated(results.map(({ logits }) => logits)) };
     },
     featureSizes: built.featureSizes,
     featureDigest: built.featureDigest,
@@ -200,6 +316,7 @@ export async function compileSteps(runtime: Runtime, options: StepGraphOptions):
       ),
     dispose: () => session.dispose(),
   };
+  return steps;
 }
 
 function feeds(batch: StepBatch | FeatureBatch): Record<string, HostTensor> {
@@ -241,6 +358,18 @@ function asStateDict(outputs: Record<string, HostTensor>, names: readonly string
       return [name, { shape: tensor.shape, data: floats(tensor) }];
     }),
   );
+}
+
+function concatenated(arrays: readonly Float32Array[]): Float32Array {
+  const [only] = arrays;
+  if (only && arrays.length === 1) return only;
+  const whole = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    whole.set(array, at);
+    at += array.length;
+  }
+  return whole;
 }
 
 function floats({ data }: HostTensor): Float32Array {

@@ -22,6 +22,7 @@ import { openFeatureCache } from './feature-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
 import { drawMix } from './mixing.js';
+import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
 import { choosePrecision } from './precision-choice.js';
 import { preprocessingFor } from './preprocessing-choice.js';
 import { isMixed, recipeOf, requireFreezable, requireModel } from './recipe.js';
@@ -127,8 +128,11 @@ export async function train(
   } catch (error) {
     if (error instanceof StopNow) return await stop(error.reason);
     // The user can mend it and go on; but a network that broke down is not worth keeping.
-    if (error instanceof UserError && !lossCheck.hasFailed) await record.save();
-    throw error;
+    if (error instanceof UserError && !lossCheck.hasFailed) {
+      steps.dropGroup();
+      await record.save();
+    }
+    throw isOutOfMemory(error) ? outOfMemory(config.batch_size, error) : error;
   } finally {
     await features?.close();
     steps.dispose();
@@ -149,6 +153,7 @@ export async function train(
       epoch,
       learningRate,
       backboneRate,
+      accumulate: config.accumulate,
       metrics: record.metrics,
       ...(isMixed(config) && { mixOf }),
       accepts: (result, { indices }) => {
@@ -157,12 +162,12 @@ export async function train(
         return lossCheck.accepts(result, { step: step + skipped, epoch: epoch + 1, files });
       },
       afterStep: async ({ batches, elapsedMs }) => {
-        record.batch = batches;
+        record.noteStep(batches);
         if (record.isSaveDue) await save();
         noteStep(elapsedMs);
       },
     });
-    record.batch = loader.batches;
+    record.noteStep(loader.batches);
     const imagesPerSecond = trained.images / record.epochSeconds;
     const validation = dataset.validation.length === 0 ? undefined : await evaluate('val', dataset.validation);
     const seconds = record.epochSeconds;
@@ -183,6 +188,8 @@ export async function train(
   }
 
   async function stop(reason: string): Promise<'stopped'> {
+    // A step of several batches may be half done.
+    steps.dropGroup();
     await save();
     const { checkpointPath: path } = record;
     if (path === undefined) {

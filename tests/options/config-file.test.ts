@@ -21,6 +21,7 @@ test('every option can stand in the file, with underscores or dashes', () => {
   const values = read(`# a comment
 epochs: 3
 batch-size: 16
+accumulate: 2
 lr: 1e-2
 schedule: "cosine"
 warmup: 1
@@ -62,6 +63,7 @@ deterministic: true
   assert.deepEqual(values, {
     epochs: 3,
     batch_size: 16,
+    accumulate: 2,
     lr: 0.01,
     schedule: 'cosine',
     warmup: 1,

@@ -18,6 +18,7 @@ const defaults = readOptions(trainOptions, []);
 const pairs: { [Name in keyof TrainConfig]: [saved: TrainConfig[Name], other: TrainConfig[Name]] } = {
   epochs: [7, 8],
   batch_size: [16, 32],
+  accumulate: [2, 4],
   lr: [0.01, 0.02],
   schedule: ['cosine', 'step'],
   warmup: [1, 2],
@@ -103,7 +104,7 @@ test('what would change the model, the data or the steps is fixed, the rest is f
   const fixed = names.filter((name) => onResume[name] === 'fixed').join(' ');
   assert.equal(
     fixed,
-    'batch_size optimizer weight_decay momentum precision label_smoothing class_weights augment mixup cutmix seed ' +
+    'batch_size accumulate optimizer weight_decay momentum precision label_smoothing class_weights augment mixup cutmix seed ' +
       'model pretrained weights freeze unfreeze_epoch pre val_split exif',
   );
   const own = names.filter((name) => onResume[name] === 'own').join(' ');

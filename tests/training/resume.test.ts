@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { UserError } from '#src/errors.js';
 import type { TrainConfig } from '#src/options.js';
 import { findCheckpoint } from '#src/training/checkpoint/find.js';
+import { train } from '#src/training/train.js';
 import { makeRoot, only, type Part, removeRoot, runPart, savedState, smallConfig, stopAfter } from './small-run.js';
 
 let root: string;
@@ -36,6 +37,11 @@ const recipes: [name: string, stops: number[][], options: Partial<TrainConfig>][
     late,
     { nan: 'skip', class_weights: 'auto', model: 'squeezenet1_1' },
   ],
+  [
+    'steps of several batches',
+    [[4, 1], [1]],
+    { accumulate: 4, batch_size: 2, model: 'squeezenet1_1', freeze: 'features.6', unfreeze_epoch: 2 },
+  ],
 ];
 
 describe('a run that is stopped and resumed', () => {
@@ -63,6 +69,25 @@ describe('a run that is stopped and resumed', () => {
       }
     });
   }
+
+  it('saves nothing of a step that is half done', async () => {
+    const change = { accumulate: 3, batch_size: 2, checkpoint_minutes: 0, model: 'resnet18' } as const;
+    const whole = smallConfig(root, { ...change, run_name: 'whole-groups' });
+    await runPart(whole);
+    const config = smallConfig(root, { ...change, run_name: 'half-a-group' });
+    // An error of the user's in the middle of a step, as when too many images are bad.
+    let seen = 0;
+    await assert.rejects(
+      train(config, (event) => {
+        if (event.kind === 'step' && ++seen === 5) throw new UserError('enough');
+      }),
+      /enough/,
+    );
+    const found = await findCheckpoint({ ...config, resume: 'last' });
+    assert.deepEqual([found?.checkpoint.state.batch, found?.checkpoint.state.counters.step], [3, 1]);
+    await runPart(config, { resume: 'last' });
+    assert.deepEqual(await savedState(config), await savedState(whole));
+  });
 
   it('says where it goes on, and tells the epochs before', async () => {
     const config = smallConfig(root, { run_name: 'told', model: 'squeezenet1_1' });

@@ -41,7 +41,7 @@ describe('train', () => {
     assert.deepEqual(
       events.map(({ kind }) => kind),
       [
-        ...['run', 'device', 'data', 'data', 'data', 'weights', 'model'],
+        ...['run', 'device', 'data', 'data', 'data', 'dataset', 'weights', 'model'],
         ...epoch,
         ...epoch,
         ...['saved', 'saved', 'trained', 'evaluation-start', 'evaluation-step', 'tested', 'finished'],

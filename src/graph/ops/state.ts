@@ -45,6 +45,13 @@ const assignSubVariableOp: OpDefinition<NoOptions> = {
   gradient: 'final',
 };
 
+const assignAddVariableOp: OpDefinition<NoOptions> = {
+  op: 'AssignAddVariableOp',
+  outputs: () => [],
+  attributes: ([, value]) => ({ dtype: { dtype: value?.dtype ?? 'float32' } }),
+  gradient: 'final',
+};
+
 // Kingma and Ba 2015, arXiv:1412.6980. With t steps done and l = lr sqrt(1 - β₂ᵗ) / (1 - β₁ᵗ):
 //   m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w = w - l m / (sqrt(v) + ε)
 const applyAdamOp: OpDefinition<NoOptions> = {
@@ -78,7 +85,7 @@ const deepCopyOp: OpDefinition<NoOptions> = {
 };
 
 export const stateOps: OpFamily = [
-  ...[varHandleOp, readVariableOp, assignVariableOp, assignSubVariableOp, deepCopyOp],
+  ...[varHandleOp, readVariableOp, assignVariableOp, assignSubVariableOp, assignAddVariableOp, deepCopyOp],
   ...[applyAdamOp, applyMomentumOp],
 ];
 
@@ -116,6 +123,10 @@ export class Variable {
 
   subtract(value: Tensor): Node {
     return applyAll(assignSubVariableOp, [this.handle, value], {}, { name: `${this.name}/subtract` });
+  }
+
+  increase(value: Tensor): Node {
+    return applyAll(assignAddVariableOp, [this.handle, value], {}, { name: `${this.name}/increase` });
   }
 
   /** One Adam update; `moments` are updated too, the scalars are float32. */

@@ -36,6 +36,16 @@ export const forward = [
     expected: [0.75, -5],
   }),
   forwardCase({
+    op: 'AssignAddVariableOp',
+    inputs: [start, floats([2], [0.25, 3])],
+    build: ([x, more], graph) => {
+      const { made, assigned } = variable(graph, 'increase', x);
+      const increased = graph.after([assigned], () => made.increase(more));
+      return graph.after([increased], () => made.read());
+    },
+    expected: [1.25, 1],
+  }),
+  forwardCase({
     op: 'ResourceApplyAdam',
     // weight, first and second moment, gradient
     inputs: [start, floats([2], [0.2, 0]), floats([2], [0.04, 0]), floats([2], [0.5, -3])],

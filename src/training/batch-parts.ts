@@ -1,0 +1,42 @@
+// A batch in parts, where there is no memory for all of it at once.
+
+import type { FeatureBatch, StepBatch, StepResult } from './steps.js';
+
+/** Images, of `imageBytes` each, or features: those `from` up to before `to` of a batch. */
+export function partOf(
+  batch: StepBatch | FeatureBatch,
+  { from, to, imageBytes }: { from: number; to: number; imageBytes: number },
+): StepBatch | FeatureBatch {
+  const images = batch.labels.length;
+  if (from === 0 && to === images) return batch;
+  const labels = batch.labels.slice(from, to);
+  if ('features' in batch) {
+    const size = batch.features.length / images;
+    return { features: batch.features.slice(from * size, to * size), labels };
+  }
+  const pixels = new Uint8Array(Math.ceil(((to - from) * imageBytes) / 4) * 4);
+  pixels.set(batch.pixels.subarray(from * imageBytes, to * imageBytes));
+  return { pixels, labels };
+}
+
+/** Where to cut so many images into `count` parts that differ by one at most: the ends of all, the first at 0. */
+export function cuts(images: number, count: number): number[] {
+  const parts = Math.min(count, images);
+  return Array.from({ length: parts + 1 }, (_, index) => Math.round((index * images) / parts));
+}
+
+/** The result of a batch from those of its parts. */
+export function joined(results: readonly StepResult[]): StepResult {
+  const [only] = results;
+  if (only && results.length === 1) return only;
+  const total = (value: (result: StepResult) => number) => results.reduce((sum, result) => sum + value(result), 0);
+  const images = total((result) => result.images);
+  return {
+    images,
+    applied: results.every(({ applied }) => applied),
+    hasOverflowed: results.some(({ hasOverflowed }) => hasOverflowed),
+    loss: total((result) => result.loss * result.images) / images,
+    correctAt1: total((result) => result.correctAt1),
+    correctAt5: total((result) => result.correctAt5),
+  };
+}
