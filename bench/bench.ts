@@ -16,7 +16,7 @@ const help = `Usage: npm run bench -- [options]
   --model=NAME         network (resnet18); with --suite several, joined by commas
   --batch_size=N       images in a step (32); with --suite several, joined by commas
   --steps=N            steps in each of three rounds (8)
-  --precision=P        arithmetic: fp32, bf16 (fp32; with --suite both, or those given, joined by commas)
+  --precision=P        arithmetic: fp32, bf16, fp16 (fp32; with --suite the first two, or those given, joined by commas)
   --device=DEVICE      auto, cpu or cuda (auto)
   --pytorch=PYTHON     also measure PyTorch, with this Python; it needs torch, torchvision and pillow
   --pytorch_mode=MODE  its setting, of nchw, channels_last, bf16 and compile, joined by + (nchw)
@@ -25,7 +25,7 @@ const help = `Usage: npm run bench -- [options]
                        in turns, into a table and a plot in bench/results
 `;
 
-const allPrecisions = ['fp32', 'bf16'] as const;
+const allPrecisions = ['fp32', 'bf16', 'fp16'] as const;
 const settings = readSettings();
 if (settings.suite) {
   const { models, batchSizes, precisions, device, steps, rounds, pytorch } = settings;
@@ -120,7 +120,7 @@ function readSettings() {
       suite: values.suite ?? false,
       models,
       batchSizes,
-      precisions: precisions ?? allPrecisions,
+      precisions: precisions ?? ['fp32', 'bf16'],
       model: models?.[0] ?? 'resnet18',
       batchSize: batchSizes?.[0] ?? 32,
       steps: count('steps', values.steps ?? '8'),

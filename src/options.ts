@@ -91,8 +91,8 @@ export const trainOptions = {
   }),
   precision: choice({
     group: training,
-    help: 'Arithmetic of convolutions and activations; auto takes bf16 where processor or GPU computes it faster',
-    choices: ['auto', 'fp32', 'bf16'],
+    help: 'Arithmetic of convolutions and activations; auto takes bf16, or on older GPUs fp16, where processor or GPU computes it faster',
+    choices: ['auto', 'fp32', 'bf16', 'fp16'],
     default: 'auto',
   }),
   label_smoothing: decimal({

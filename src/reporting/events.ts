@@ -42,7 +42,13 @@ export interface BatchDone {
 export type TrainingEvent =
   /** `parameters` are the options as the user knows them, underscores and all. */
   | { kind: 'run'; parameters: Readonly<Record<string, unknown>> }
-  | { kind: 'device'; device: 'cpu' | 'cuda'; precision?: 'fp32' | 'bf16'; threads?: number; tensorflow?: string }
+  | {
+      kind: 'device';
+      device: 'cpu' | 'cuda';
+      precision?: 'fp32' | 'bf16' | 'fp16';
+      threads?: number;
+      tensorflow?: string;
+    }
   /** Images in each split; `sha256` stands for their names and labels, in the order of the split. */
   | { kind: 'dataset'; classes: readonly string[]; train: number; validation: number; test: number; sha256: string }
   | { kind: 'data'; split: Split; images: number; classes: number }

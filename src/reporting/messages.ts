@@ -20,7 +20,9 @@ function wordsFor(event: TrainingEvent): Message[] {
     case 'run':
       return info(`Model running with parameters: ${parameterList(event.parameters)}`);
     case 'device':
-      return info(`Running on ${event.device} device${event.precision === 'bf16' ? ' in bf16' : ''}`);
+      return info(
+        `Running on ${event.device} device${event.precision && event.precision !== 'fp32' ? ` in ${event.precision}` : ''}`,
+      );
     case 'data':
       return info(`There are ${event.images} images in the ${event.split} DataLoader`);
     case 'weights':

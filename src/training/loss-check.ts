@@ -15,6 +15,8 @@ export interface CheckedStep {
 
 /** After so many steps left out in a row nothing can be hoped for. */
 const maxSkippedInRow = 100;
+/** The first scale of the loss, halved so often, is below 1: the gradients themselves are not finite. */
+const maxOverflowsInRow = 16;
 /** Steps left out that are told one by one. */
 const maxTold = 10;
 
@@ -24,6 +26,7 @@ export class LossCheck {
   #hasFailed = false;
   #skipped = 0;
   #inRow = 0;
+  #overflows = 0;
 
   constructor(policy: 'error' | 'skip', report: Report) {
     this.#policy = policy;
@@ -39,7 +42,13 @@ export class LossCheck {
    * Whether the step counts. Throws a `UserError` that names step and images where it is not finite and none may be left
    * out, or where too many were.
    */
-  accepts({ loss, applied }: StepResult, place: CheckedStep): boolean {
+  accepts({ loss, applied, hasOverflowed = false }: StepResult, place: CheckedStep): boolean {
+    // The scale of float16's loss finds its place in this way.
+    if (hasOverflowed && this.#overflows < maxOverflowsInRow) {
+      this.#overflows += 1;
+      return false;
+    }
+    if (!hasOverflowed) this.#overflows = 0;
     if (applied && Number.isFinite(loss)) {
       this.#inRow = 0;
       return true;

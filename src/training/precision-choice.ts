@@ -1,10 +1,10 @@
-// In which arithmetic a run computes where nobody says so: in bfloat16 where that is faster than float32.
+// In which arithmetic a run computes where nobody says so: in 16 bits where that is faster than float32.
 
 import { readFileSync } from 'node:fs';
 import type { FloatType } from '../graph/types.js';
 import { hasNvidiaGpu, listGpus } from '../tensorflow/gpu.js';
 
-export type Precision = 'fp32' | 'bf16';
+export type Precision = 'fp32' | 'bf16' | 'fp16';
 
 /** Where to look; tests put their own in. */
 export interface Hardware {
@@ -25,17 +25,21 @@ export function choosePrecision(
 ): Precision {
   if (wanted !== 'auto') return wanted;
   const isOnGpu = device === 'cuda' || (device === 'auto' && hardware.hasGpu());
-  return (isOnGpu ? gpusAreFast(hardware.gpus()) : processorIsFast(hardware.cpuInfo())) ? 'bf16' : 'fp32';
+  if (isOnGpu) return fastestOnGpus(hardware.gpus());
+  return processorIsFast(hardware.cpuInfo()) ? 'bf16' : 'fp32';
 }
 
 /** The type of activations and convolutions. */
 export function floatTypeOf(precision: Precision): FloatType {
-  return precision === 'bf16' ? 'bfloat16' : 'float32';
+  return ({ fp32: 'float32', bf16: 'bfloat16', fp16: 'float16' } as const)[precision];
 }
 
-/** NVIDIA's tensor cores know bfloat16 since Ampere, compute capability 8.0. */
-function gpusAreFast(gpus: readonly string[]): boolean {
-  return gpus.length > 0 && gpus.every((gpu) => Number(/(\d+\.\d+)\s*$/.exec(gpu)?.[1] ?? 0) >= 8);
+/** NVIDIA's tensor cores know float16 since Volta, compute capability 7.0, and bfloat16 since Ampere, 8.0. */
+function fastestOnGpus(gpus: readonly string[]): Precision {
+  const capabilities = gpus.map((gpu) => Number(/(\d+\.\d+)\s*$/.exec(gpu)?.[1] ?? 0));
+  const least = Math.min(...capabilities);
+  if (capabilities.length === 0 || least < 7) return 'fp32';
+  return least < 8 ? 'fp16' : 'bf16';
 }
 
 /**

@@ -95,7 +95,8 @@ export interface StepGraph {
 
 /** Throws a `UserError` where `freeze` does not fit the model. */
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
-  const graph = new Graph({ kernels: options.kernels });
+  // Kernels of our own know no float16, which is for GPUs.
+  const graph = new Graph({ kernels: options.precision === 'float16' ? undefined : options.kernels });
   const input = graphInput(graph, options.input);
   const parameters = new ParameterStore(graph);
   const optimizer = createOptimizer(graph, options.optimizer);

@@ -37,8 +37,9 @@ for (const [name, info, expected] of [
 for (const [gpus, expected] of [
   [['NVIDIA A100-SXM4-80GB, 81920 MiB, 8.0'], 'bf16'],
   [['NVIDIA H100, 81559 MiB, 9.0', 'NVIDIA B200, 183359 MiB, 10.0'], 'bf16'],
-  [['Tesla V100-PCIE-32GB, 32768 MiB, 7.0'], 'fp32'],
-  [['NVIDIA A100, 81920 MiB, 8.0', 'Tesla T4, 15360 MiB, 7.5'], 'fp32'],
+  [['Tesla V100-PCIE-32GB, 32768 MiB, 7.0'], 'fp16'],
+  [['Tesla P100, 16384 MiB, 6.0'], 'fp32'],
+  [['NVIDIA A100, 81920 MiB, 8.0', 'Tesla T4, 15360 MiB, 7.5'], 'fp16'],
   [['Quadro, 1024 MiB, [N/A]'], 'fp32'],
 ] as const) {
   test(`auto on ${gpus.join(' and ')}`, () => {

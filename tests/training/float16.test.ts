@@ -1,0 +1,97 @@
+// Float16 with a scaled loss: near to float32, steps that overflow leave no trace, and the scale is a part of the run.
+
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { openRuntime } from '#src/tensorflow/runtime.js';
+import { LossCheck } from '#src/training/loss-check.js';
+import type { StepGraphOptions } from '#src/training/step-graph.js';
+import { firstLossScale, nextLossScale } from '#src/training/step-state.js';
+import { compileSteps, type Steps } from '#src/training/steps.js';
+import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
+
+const runtime = await openRuntime('cpu');
+
+async function compile(options: Partial<StepGraphOptions> = {}): Promise<Steps> {
+  const steps = await compileSteps(runtime, {
+    ...{ model: tinyModel, classes, input, optimizer: { kind: 'adam' as const }, precision: 'float16' as const },
+    ...options,
+  });
+  after(() => steps.dispose());
+  return steps;
+}
+
+const stateOf = (steps: Steps) => {
+  return { weights: steps.readWeights(), slots: steps.readSlots(), counters: steps.counters };
+};
+const bits = (steps: Steps) =>
+  [...steps.readWeights(), ...steps.readSlots()].map(([name, { data }]) => [name, Buffer.from(data.slice().buffer)]);
+const scaleAt = (steps: Steps, factor: number) =>
+  steps.restore({ ...stateOf(steps), counters: { ...steps.counters, lossScale: { factor, good: 0 } } });
+
+test('losses are near to those of float32, and gradients do not depend on the scale', async () => {
+  const half = await compile();
+  const single = await compile({ precision: 'float32' });
+  const losses = [half, single].map((steps) => {
+    steps.drawWeights(21);
+    return Array.from({ length: 12 }, (_, at) => steps.train(tinyBatch(200 + (at % 3), 8), 0.01).loss);
+  });
+  for (const [i, loss] of (losses[1] ?? []).entries()) {
+    const other = losses[0]?.[i] ?? Number.NaN;
+    assert.ok(Math.abs(other - loss) < 0.02 * loss, `step ${i}: ${other}, not ${loss}`);
+  }
+  half.drawWeights(21);
+  const gradientsAt = (factor: number) => {
+    scaleAt(half, factor);
+    return half.gradients(tinyBatch(210, 8)).get('fc.weight')?.data ?? new Float32Array();
+  };
+  const [low, high] = [gradientsAt(1024), gradientsAt(16_384)];
+  for (const [i, value] of low.entries()) assert.ok(Math.abs(value - (high[i] ?? Number.NaN)) < 2e-3);
+});
+
+test('gradients that overflow halve the scale and change nothing else', async () => {
+  const steps = await compile();
+  steps.drawWeights(22);
+  steps.train(tinyBatch(220, 4), 0.01);
+  scaleAt(steps, 2 ** 40);
+  const before = bits(steps);
+  const { applied, hasOverflowed, loss } = steps.train(tinyBatch(221, 4), 0.01);
+  assert.deepEqual([applied, hasOverflowed, Number.isFinite(loss)], [false, true, true]);
+  assert.deepEqual(bits(steps), before);
+  assert.deepEqual(steps.counters.lossScale, { factor: 2 ** 39, good: 0 });
+  assert.equal(steps.counters.skipped, 1);
+  // It comes down until steps are possible again.
+  let tries = 0;
+  while (!steps.train(tinyBatch(222, 4), 0.01).applied) assert.ok(++tries < 40);
+  assert.equal(steps.counters.lossScale?.good, 1);
+});
+
+test('a run that goes on has the scale that it had', async () => {
+  const steps = await compile();
+  steps.drawWeights(23);
+  scaleAt(steps, 2 ** 30);
+  for (const at of [0, 1, 2]) steps.train(tinyBatch(230 + at, 4), 0.01);
+  const state = stateOf(steps);
+  const next = () => {
+    for (const at of [3, 4]) steps.train(tinyBatch(230 + at, 4), 0.01);
+    return { bits: bits(steps), counters: steps.counters };
+  };
+  const expected = next();
+  steps.drawWeights(24);
+  steps.restore(state);
+  assert.deepEqual(next(), expected);
+});
+
+test('the scale follows the rule of GradScaler', () => {
+  assert.deepEqual(firstLossScale, { factor: 65_536, good: 0 });
+  assert.deepEqual(nextLossScale({ factor: 8, good: 1998 }, false), { factor: 8, good: 1999 });
+  assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, false), { factor: 16, good: 0 });
+  assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, true), { factor: 4, good: 0 });
+});
+
+test('overflows in search of the scale are no breakdown; gradients that are never finite are one', () => {
+  const check = new LossCheck('error', () => assert.fail());
+  const overflow = { images: 4, applied: false, hasOverflowed: true, loss: 1, correctAt1: 0, correctAt5: 0 };
+  const place = { step: 1, epoch: 1, files: () => ['a.jpg'] };
+  for (let i = 0; i < 16; i++) assert.equal(check.accepts(overflow, place), false);
+  assert.throws(() => check.accepts(overflow, place), /gradients that are no finite numbers/);
+});
