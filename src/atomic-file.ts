@@ -79,7 +79,7 @@ export function writeTextAtomically(path: string, text: string): void {
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * Removes what saves left behind in a folder that were killed: the temporary files of processes that have ended on this
+ * Removes what saves left behind in a folder that were killed: the temporary files and folders of processes that have ended on this
  * machine, and those older than a day, whose process may have been elsewhere. Failures are passed over.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
@@ -88,7 +88,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
     if (pid === undefined) continue;
     const path = join(folder, name);
     const hasEnded = machine === machineMark() && isAlive({ pid: Number(pid) }) === false;
-    if (hasEnded || (await ageMs(path)) > dayMs) await rm(path, { force: true }).catch(() => {});
+    if (hasEnded || (await ageMs(path)) > dayMs) await rm(path, { recursive: true, force: true }).catch(() => {});
   }
 }
 

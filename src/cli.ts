@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import type { Command } from './commands/command.js';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
+import { exportCommand } from './commands/export.js';
 import { modelsCommand } from './commands/models.js';
 import { rerunCommand } from './commands/rerun.js';
 import { noteLostOutput } from './commands/signals.js';
@@ -21,6 +22,7 @@ import { version } from './version.js';
 const commands: readonly Command[] = [
   trainCommand,
   rerunCommand,
+  exportCommand,
   modelsCommand,
   weightsCommand,
   dataCommand,

@@ -24,7 +24,13 @@ export interface ExportGraphOptions {
 /** `pixels`: [N, crop, crop, 3], red, green, blue. `probabilities`: float32 [N, classes]. */
 export type ExportGraph = Record<'pixels' | 'probabilities', Tensor>;
 
-export function exportGraph(network: ExportedNetwork, { input, byteType = 'uint8' }: ExportGraphOptions): ExportGraph {
+/** The network without batch norms behind convolutions, and with nothing left that can be computed beforehand. */
+export function exportGraph(network: ExportedNetwork, options: ExportGraphOptions): ExportGraph {
+  return foldBatchNorm(foldConstants(frozenGraph(network, options)));
+}
+
+/** The network as its model builds it, with its weights as constants. */
+export function frozenGraph(network: ExportedNetwork, { input, byteType = 'uint8' }: ExportGraphOptions): ExportGraph {
   const { model, preprocessing, classes } = network;
   const graph = new Graph();
   const { crop } = preprocessing;
@@ -37,7 +43,7 @@ export function exportGraph(network: ExportedNetwork, { input, byteType = 'uint8
   const logits = found.build(module, images, classes.length);
   const probabilities = identity(exp(logSoftmax(logits)), 'probabilities');
   const values = valuesOf(parameters, network);
-  return foldBatchNorm(foldConstants(freeze({ pixels, probabilities }, values)));
+  return freeze({ pixels, probabilities }, values);
 }
 
 /** (x / 255 - mean) / std */

@@ -29,13 +29,16 @@ export interface StoredWeights {
   shards: ReadonlyMap<string, Uint8Array>;
 }
 
+export interface StoredConstant extends ConstantValue {
+  tensor: Tensor;
+  /** The coarsest that it may be stored as. */
+  coarsest: Quantization;
+}
+
 /** What browsers load and cache well in one piece. */
 const shardBytes = 4 * 2 ** 20;
 
-export function storeWeights(
-  constants: readonly (ConstantValue & { tensor: Tensor })[],
-  quantization: Quantization,
-): StoredWeights {
+export function storeWeights(constants: readonly StoredConstant[], quantization: Quantization): StoredWeights {
   const stored = constants.map((constant) => storeConstant(constant, quantization));
   const bytes = Buffer.concat(stored.map(({ bytes }) => bytes));
   const count = Math.max(Math.ceil(bytes.length / shardBytes), 1);
@@ -49,17 +52,13 @@ export function storeWeights(
   };
 }
 
-function storeConstant(
-  constant: ConstantValue & { tensor: Tensor },
-  quantization: Quantization,
-): { spec: WeightSpec; bytes: Uint8Array } {
-  const { dtype, shape, bytes, tensor } = constant;
+function storeConstant(constant: StoredConstant, quantization: Quantization): { spec: WeightSpec; bytes: Uint8Array } {
+  const { dtype, shape, bytes, tensor, coarsest } = constant;
   if (dtype !== 'float32' && dtype !== 'int32') throw new Error(`internal: no ${dtype} is stored for TensorFlow.js`);
   const spec = { name: tensor.node.name, shape, dtype };
   const values = floatsOf(tensor);
-  // Biases and the like are few, and matter.
-  if (!values || shape.length < 2 || quantization === 'none') return { spec, bytes };
-  const stored = quantization === 'float16' ? asHalf(values) : asBytes(values);
+  if (!values || shape.length < 2 || coarsest === 'none' || quantization === 'none') return { spec, bytes };
+  const stored = quantization === 'float16' || coarsest === 'float16' ? asHalf(values) : asBytes(values);
   return stored ? { spec: { ...spec, quantization: stored.how }, bytes: stored.bytes } : { spec, bytes };
 }
 

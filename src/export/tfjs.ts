@@ -1,9 +1,10 @@
 // TensorFlow.js's graph model: model.json (topology, manifest of the weights, what the model is) and files of weights, as
 // `tf.loadGraphModel` takes them in browsers and Node.
 
-import type { Tensor } from '../graph/graph.js';
+import type { Node, Tensor } from '../graph/graph.js';
 import { constantOf } from '../graph/passes/constants.js';
 import { fuseBiasAndActivation } from '../graph/passes/fuse.js';
+import { normaliseFilters } from '../graph/passes/normalise-filters.js';
 import { splitGroups } from '../graph/passes/split-groups.js';
 import { padByZero } from '../graph/passes/zero-padding.js';
 import { version } from '../version.js';
@@ -42,13 +43,15 @@ export function encodeTfjs(
   { quantize, metadata }: { quantize: Quantization; metadata: Readonly<Record<string, unknown>> },
 ): TfjsFiles {
   const names = { inputs: Object.keys(signature.inputs), outputs: Object.keys(signature.outputs) };
-  const made = fuseBiasAndActivation(padByZero(splitGroups({ ...signature.inputs, ...signature.outputs })));
+  const fused = fuseBiasAndActivation(padByZero(splitGroups({ ...signature.inputs, ...signature.outputs })));
+  const made = quantize === 'uint8' ? normaliseFilters(fused) : fused;
   const infos = (keys: readonly string[]) =>
     Object.fromEntries(keys.flatMap((key) => (made[key] ? [[key, tensorInfo(made[key])]] : [])));
   const nodes = Object.values(made)[0]?.graph.nodes ?? [];
+  const coarsest = coarsestStorage(nodes);
   const constants = nodes.flatMap(({ outputs: [tensor] }) => {
     const value = tensor && constantOf(tensor);
-    return value ? [{ ...value, tensor }] : [];
+    return value ? [{ ...value, tensor, coarsest: coarsest.get(tensor) ?? 'float16' }] : [];
   });
   const { manifest, shards } = storeWeights(constants, quantize);
   const model = {
@@ -61,4 +64,19 @@ export function encodeTfjs(
     weightsManifest: manifest,
   };
   return new Map([['model.json', Buffer.from(JSON.stringify(model))], ...shards]);
+}
+
+/** Of what is a product of two constants, normalised filters and their scales; all else is for 16 bits at the least. */
+function coarsestStorage(nodes: readonly Node[]): ReadonlyMap<Tensor, Quantization> {
+  const products = nodes.filter(({ op, inputs }) => op === 'Mul' && inputs.every((input) => constantOf(input)));
+  return new Map(
+    products.flatMap(({ inputs: [filter, scale] }) =>
+      filter && scale
+        ? ([
+            [filter, 'uint8'],
+            [scale, 'none'],
+          ] as const)
+        : [],
+    ),
+  );
 }

@@ -14,6 +14,7 @@ import { foldBatchNorm } from '#src/graph/passes/fold-batch-norm.js';
 import { foldConstants } from '#src/graph/passes/fold-constants.js';
 import { freeze } from '#src/graph/passes/freeze.js';
 import { fuseBiasAndActivation } from '#src/graph/passes/fuse.js';
+import { normaliseFilters } from '#src/graph/passes/normalise-filters.js';
 import { rewrite } from '#src/graph/passes/rewrite.js';
 import { splitGroups } from '#src/graph/passes/split-groups.js';
 import { padByZero } from '#src/graph/passes/zero-padding.js';
@@ -195,4 +196,35 @@ test('padding by minus infinity becomes padding by zero only where nothing is ne
   };
   assert.equal(fillOf(pad(relu(x), paddings, lowest(graph))), 0);
   assert.equal(fillOf(pad(x, paddings, lowest(graph))), Number.NEGATIVE_INFINITY);
+});
+
+describe('the channels of a filter reach from -1 to 1, and are scaled back', () => {
+  const cases: Record<string, { shape?: Shape; layer: (x: Tensor) => Tensor }> = {
+    'of a convolution': { layer: (x) => conv2d(x, filled(x.graph, [3, 3, 4, 6])) },
+    'of a matrix': { shape: [null, 4], layer: (x) => matMul(x, filled(x.graph, [4, 6])) },
+    'of a transposed matrix': {
+      shape: [null, 4],
+      layer: (x) => matMul(x, filled(x.graph, [6, 4]), { transposeB: true }),
+    },
+  };
+  for (const [name, { shape, layer }] of Object.entries(cases)) {
+    test(name, async () => {
+      const { x } = start(shape);
+      const before = { x, y: layer(x) };
+      const after = normaliseFilters(before);
+      const [normalised] = after.y.node.inputs[1]?.node.inputs ?? [];
+      const values = [...((normalised && floatsOf(normalised)) ?? [])];
+      assert.equal(
+        values.reduce((a, b) => Math.max(a, Math.abs(b)), 0),
+        1,
+      );
+      await assertSame(before, after);
+    });
+  }
+
+  test('but not of a depthwise one', () => {
+    const { graph, x } = start();
+    const before = { x, y: depthwiseConv2d(x, filled(graph, [3, 3, 4, 1])) };
+    assert.deepEqual(opsOf(normaliseFilters(before)), opsOf(before));
+  });
 });
