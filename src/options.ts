@@ -49,6 +49,11 @@ export const trainOptions = {
     expected: 'an integer from 1 to 1024',
     isInRange: (batches) => batches >= 1 && batches <= 1024,
   }),
+  auto_batch: flag({
+    group: training,
+    help: 'Compute each batch in parts, and add their gradients up, where there is no memory for all of it at once',
+    default: false,
+  }),
   lr: decimal({
     group: training,
     help: 'Learning rate at the start',

@@ -19,6 +19,7 @@ export const onResume: { readonly [Name in keyof TrainConfig]: OnResume } = {
   epochs: 'free',
   batch_size: 'fixed',
   accumulate: 'fixed',
+  auto_batch: 'free',
   lr: 'free',
   schedule: 'free',
   warmup: 'free',

@@ -38,8 +38,9 @@ export function recipeOf(config: TrainConfig & { precision: Precision }, { class
     unfreezeLater: config.unfreeze_epoch > 0,
     features: keepsFeatures(config),
     mixing: isMixed(config),
-    guard: config.nan === 'skip',
-    accumulate: config.accumulate > 1,
+    // A part of a batch that finds no memory has then changed nothing.
+    guard: config.nan === 'skip' || config.auto_batch,
+    accumulate: config.accumulate > 1 || config.auto_batch,
   };
 }
 

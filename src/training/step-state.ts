@@ -14,6 +14,8 @@ export interface StepCounters {
   runSeed: number;
   /** Steps that the guard left out. */
   skipped: number;
+  /** Parts in which each batch is computed, where there was no memory for it as a whole. */
+  parts?: number;
   /** Float16's; absent in other arithmetic. */
   lossScale?: LossScale;
 }

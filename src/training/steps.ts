@@ -178,11 +178,10 @@ export async function compileSteps(
     return { ...done, hasOverflowed };
   };
   const imageBytes = 3 * options.input.crop ** 2;
-  let parts = 1;
   /** Does `work` on each part of a batch; where there is no memory for one, on its halves. */
   const inParts = <T>(batch: StepBatch | FeatureBatch, work: (part: StepBatch | FeatureBatch) => T): T[] => {
     const images = batch.labels.length;
-    const waiting = cuts(images, parts).slice(1);
+    const waiting = cuts(images, counters.parts ?? 1).slice(1);
     const results: T[] = [];
     for (let from = 0; from < images; ) {
       const to = waiting[0] ?? images;
@@ -193,7 +192,8 @@ export async function compileSteps(
       } catch (error) {
         if (!onSplit || !isOutOfMemory(error) || to - from === 1) throw error;
         waiting.unshift(from + Math.ceil((to - from) / 2));
-        parts = Math.max(parts, Math.ceil((2 * images) / (to - from)));
+        const parts = Math.ceil((2 * images) / (to - from));
+        counters.parts = Math.max(counters.parts ?? 1, parts);
         onSplit({ images, parts });
       }
     }
@@ -286,10 +286,10 @@ export async function compileSteps(
       group = undefined;
     },
     get parts() {
-      return parts;
+      return counters.parts ?? 1;
     },
     set parts(count) {
-      parts = count;
+      counters.parts = count;
     },
     unfreeze() {
       if (group) throw new Error('internal: a group of batches has not ended');
@@ -308,7 +308,10 @@ export async function compileSteps(
     },
     featureSizes: built.featureSizes,
     featureDigest: built.featureDigest,
-    features: (pass, batch) => floats(outputOf(session.run(`${pass}_backbone`, feeds(batch)), 'features')),
+    features: (pass, batch) => {
+      const run = (part: StepBatch | FeatureBatch) => session.run(`${pass}_backbone`, feeds(part));
+      return concatenated(inParts(batch, (part) => floats(outputOf(run(part), 'features'))));
+    },
     gradients: (batch) =>
       asStateDict(
         session.run('gradients', trainingFeeds('train_step', batch)),

@@ -21,6 +21,7 @@ import { type AnyLoader, evaluateAll, type PassPlan, trainEpoch } from './epoch.
 import { openFeatureCache } from './feature-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
+import { partsThatFit } from './memory-room.js';
 import { drawMix } from './mixing.js';
 import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
 import { choosePrecision } from './precision-choice.js';
@@ -89,6 +90,7 @@ export async function train(
     model,
     input: preprocessing,
     ...recipeOf({ ...config, precision }, dataset),
+    ...(config.auto_batch && { onSplit: tellSplit }),
   });
   if (before) await restoreSteps(steps, before);
   else await prepareWeights(steps, model, { ...config, found }, report);
@@ -118,6 +120,11 @@ export async function train(
     whileWaiting: stopIfAsked,
     afterStep: ({ elapsedMs }) => noteStep(elapsedMs),
   };
+  if (config.auto_batch && runtime.device === 'cpu' && !before) {
+    const images = Math.min(config.batch_size, dataset.train.length);
+    steps.parts = partsThatFit(steps, { images, crop: preprocessing.crop });
+    if (steps.parts > 1) tellSplit({ images, parts: steps.parts });
+  }
   record.startClock();
   try {
     while (!record.isOver) {
@@ -136,6 +143,11 @@ export async function train(
   } finally {
     await features?.close();
     steps.dispose();
+  }
+
+  function tellSplit({ images, parts }: { images: number; parts: number }): void {
+    const message = `There is no memory for ${images} images at once: each batch is computed in ${parts} parts of ${Math.ceil(images / parts)} or less, and their gradients are added up`;
+    report({ kind: 'warning', message });
   }
 
   async function runEpoch(): Promise<void> {

@@ -22,6 +22,7 @@ test('every option can stand in the file, with underscores or dashes', () => {
 epochs: 3
 batch-size: 16
 accumulate: 2
+auto_batch: true
 lr: 1e-2
 schedule: "cosine"
 warmup: 1
@@ -64,6 +65,7 @@ deterministic: true
     epochs: 3,
     batch_size: 16,
     accumulate: 2,
+    auto_batch: true,
     lr: 0.01,
     schedule: 'cosine',
     warmup: 1,

@@ -19,6 +19,7 @@ const pairs: { [Name in keyof TrainConfig]: [saved: TrainConfig[Name], other: Tr
   epochs: [7, 8],
   batch_size: [16, 32],
   accumulate: [2, 4],
+  auto_batch: [true, false],
   lr: [0.01, 0.02],
   schedule: ['cosine', 'step'],
   warmup: [1, 2],
