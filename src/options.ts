@@ -11,6 +11,7 @@ import {
   duration,
   flag,
   integer,
+  memorySize,
   optionalDecimal,
   optionalText,
   text,
@@ -239,6 +240,11 @@ export const trainOptions = {
     help: 'Where to compute; auto takes the GPU when there is one',
     choices: ['auto', 'cuda', 'cpu'],
     default: 'auto',
+  }),
+  gpu_memory_limit: memorySize({
+    group: run,
+    help: 'Memory that may be taken of each GPU; it is taken as it is needed',
+    defaultText: 'all',
   }),
   resume: bareOrText({
     group: safety,

@@ -300,6 +300,14 @@ const cases: Cases = {
     bad: ['', 'NaN', 'Skip', 'ignore'],
   },
   auto_batch: { good: flags, bad: notFlags },
+  gpu_memory_limit: {
+    good: [
+      ['8G', 8192],
+      ['500mb', 500],
+      ['1TB', 1_048_576],
+    ],
+    bad: ['0G', '8', '-1G', '1.5G', 'all', ''],
+  },
   deterministic: { good: flags, bad: notFlags },
   wandb: { good: flags, bad: notFlags },
   config: { good: [['a.yaml', 'a.yaml']], bad: [] },
@@ -340,6 +348,7 @@ test('the defaults are those of the original program', () => {
     batch_size: 128,
     accumulate: 1,
     auto_batch: false,
+    gpu_memory_limit: undefined,
     lr: 1e-3,
     schedule: 'inverse-time',
     warmup: 0,

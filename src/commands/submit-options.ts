@@ -1,30 +1,15 @@
 // The options of `deep-cnn submit`: a training run's, and what its job asks the scheduler for.
 
 import { arraySize } from '../cluster/job-resources.js';
-import { flag, integer, type OptionSpec, optionalText, type ValuesOf } from '../options/spec.js';
+import { flag, integer, memorySize, type OptionSpec, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 
 const job = 'Job';
 
-/** Megabytes, from `24gb`, `24G`, `500mb`; undefined for anything else. */
-function parseMemory(text: string): number | undefined {
-  const match = /^(\d{1,9})([mgt])b?$/i.exec(text);
-  if (!match) return undefined;
-  const megabytes = Number(match[1]) * { m: 1, g: 1024, t: 1024 ** 2 }[match[2]?.toLowerCase() as 'm' | 'g' | 't'];
-  return megabytes > 0 ? megabytes : undefined;
-}
-
 const memory: OptionSpec<number> = {
-  group: job,
-  help: 'Memory',
-  type: 'size',
-  expected: 'an amount of memory such as 24gb or 500mb',
+  ...memorySize({ group: job, help: 'Memory', defaultText: '8gb' }),
   default: () => 8 * 1024,
-  defaultText: '8gb',
-  isFlag: false,
-  choices: [],
-  parse: parseMemory,
-};
+} as OptionSpec<number>;
 
 const secondsADay = 86_400;
 const maxUnits = 100_000;

@@ -52,6 +52,7 @@ export const onResume: { readonly [Name in keyof TrainConfig]: OnResume } = {
   run_name: 'own',
   root_dir: 'own',
   device: 'free',
+  gpu_memory_limit: 'free',
   resume: 'own',
   checkpoint_minutes: 'free',
   keep_checkpoints: 'free',

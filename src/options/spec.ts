@@ -172,6 +172,27 @@ export function parseDuration(text: string): number | undefined {
   return total > 0 && Number.isFinite(total) ? total : undefined;
 }
 
+/** An amount of memory in megabytes that may be left out: `24gb`, `24G`, `500mb`. */
+export function memorySize(spec: Described & { defaultText: string }): OptionSpec<number | undefined> {
+  return {
+    ...describedBy(spec),
+    type: 'size',
+    expected: 'an amount of memory such as 24gb or 500mb',
+    default: () => undefined,
+    defaultText: spec.defaultText,
+    isFlag: false,
+    choices: [],
+    parse: parseMemory,
+  };
+}
+
+function parseMemory(text: string): number | undefined {
+  const match = /^(\d{1,9})([mgt])b?$/i.exec(text);
+  if (!match) return undefined;
+  const megabytes = Number(match[1]) * { m: 1, g: 1024, t: 1024 ** 2 }[match[2]?.toLowerCase() as 'm' | 'g' | 't'];
+  return megabytes > 0 ? megabytes : undefined;
+}
+
 interface TextShape extends Described {
   /** The kind of text; 'text' unless told. */
   type?: string;

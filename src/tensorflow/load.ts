@@ -6,7 +6,7 @@ import { UserError } from '../errors.js';
 import { findInstallation, type Installation } from './cache.js';
 import { ensureTensorflow } from './install.js';
 import { silenceTensorflow } from './jpeg-decoder.js';
-import { type RuntimeOptions, setReproducibility } from './reproducible.js';
+import { type RuntimeOptions, setEnvironment } from './reproducible.js';
 
 export type Tensorflow = typeof import('@tensorflow/tfjs-node-gpu');
 
@@ -34,7 +34,7 @@ export async function loadTensorflow(
 ): Promise<LoadedTensorflow> {
   const installation = await installationFor(device);
 
-  setReproducibility(options);
+  setEnvironment(options);
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   silenceTensorflow();
 

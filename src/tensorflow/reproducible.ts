@@ -1,5 +1,5 @@
-// What decides, beside weights and data, which bits TensorFlow computes: the number of threads over which a sum is
-// spread, and on a GPU the algorithms that are allowed. TensorFlow reads both from the environment, once.
+// What TensorFlow reads from the environment, once: what decides, beside weights and data, which bits it computes (the
+// number of threads over which a sum is spread, and on a GPU the algorithms that are allowed), and a GPU's memory.
 
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -9,11 +9,16 @@ export interface RuntimeOptions {
   deterministic?: boolean;
   /** Threads within an op; as many as there are cores where none is given. TF_NUM_INTRAOP_THREADS outranks it. */
   threads?: number;
+  /** Megabytes of each GPU's memory that may be taken; all of it where none are given. */
+  gpuMemoryMegabytes?: number | undefined;
 }
 
 /** Tells TensorFlow, which must not have been loaded yet. What the user has set stays. */
-export function setReproducibility({ deterministic = false, threads }: RuntimeOptions): void {
+export function setEnvironment({ deterministic = false, threads, gpuMemoryMegabytes }: RuntimeOptions): void {
   const { env } = process;
+  // Else TensorFlow takes nearly all of a GPU at once, whatever it needs, and nobody else can use it.
+  env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  if (gpuMemoryMegabytes !== undefined) env['TF_PER_DEVICE_MEMORY_LIMIT_MB'] = String(gpuMemoryMegabytes);
   if (threads !== undefined && threadsFromUser() === undefined) env[threadsVariable] = String(threads);
   if (!deterministic) return;
   env['TF_DETERMINISTIC_OPS'] ??= '1';

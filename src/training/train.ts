@@ -76,7 +76,8 @@ export async function train(
   const threads = deterministic ? before?.threads : undefined;
   // A definite one already but for users of the library.
   const precision = choosePrecision(config.precision, config.device);
-  const runtime = await openRuntime(config.device, { deterministic, ...(threads && { threads }) });
+  const gpuMemoryMegabytes = config.gpu_memory_limit;
+  const runtime = await openRuntime(config.device, { deterministic, gpuMemoryMegabytes, ...(threads && { threads }) });
   const { device, threads: threadsUsed, tensorflowVersion: tensorflow } = runtime;
   report({ kind: 'device', device, precision, threads: threadsUsed, tensorflow });
   if (before) {

@@ -23,6 +23,7 @@ epochs: 3
 batch-size: 16
 accumulate: 2
 auto_batch: true
+gpu_memory_limit: 2G
 lr: 1e-2
 schedule: "cosine"
 warmup: 1
@@ -66,6 +67,7 @@ deterministic: true
     batch_size: 16,
     accumulate: 2,
     auto_batch: true,
+    gpu_memory_limit: 2048,
     lr: 0.01,
     schedule: 'cosine',
     warmup: 1,

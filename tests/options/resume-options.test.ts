@@ -20,6 +20,7 @@ const pairs: { [Name in keyof TrainConfig]: [saved: TrainConfig[Name], other: Tr
   batch_size: [16, 32],
   accumulate: [2, 4],
   auto_batch: [true, false],
+  gpu_memory_limit: [512, 1024],
   lr: [0.01, 0.02],
   schedule: ['cosine', 'step'],
   warmup: [1, 2],

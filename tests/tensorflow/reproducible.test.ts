@@ -14,7 +14,13 @@ interface Found {
   variables: Record<string, string | undefined>;
 }
 
-const names = ['TF_NUM_INTRAOP_THREADS', 'TF_DETERMINISTIC_OPS', 'TF_CUDNN_USE_AUTOTUNE'];
+const names = [
+  'TF_NUM_INTRAOP_THREADS',
+  'TF_DETERMINISTIC_OPS',
+  'TF_CUDNN_USE_AUTOTUNE',
+  'TF_FORCE_GPU_ALLOW_GROWTH',
+  'TF_PER_DEVICE_MEMORY_LIMIT_MB',
+];
 
 /** A runtime opened with `options` under these variables, and the first loss of a network of many sums. */
 function open(options: RuntimeOptions, variables: Record<string, string> = {}, before: readonly string[] = []): Found {
@@ -40,9 +46,16 @@ function open(options: RuntimeOptions, variables: Record<string, string> = {}, b
 
 const byDefault = open({});
 
-test('by default nothing is set', () => {
+const growing = { TF_FORCE_GPU_ALLOW_GROWTH: 'true' };
+
+test('by default nothing is set but that the memory of GPUs is taken as it is needed', () => {
   const { deterministic, variables } = byDefault;
-  assert.deepEqual({ deterministic, variables }, { deterministic: false, variables: {} });
+  assert.deepEqual({ deterministic, variables }, { deterministic: false, variables: growing });
+});
+
+test("a limit of a GPU's memory reaches TensorFlow, and the user's word on its growth stays", () => {
+  const { variables } = open({ gpuMemoryMegabytes: 2048 }, { TF_FORCE_GPU_ALLOW_GROWTH: 'false' });
+  assert.deepEqual(variables, { TF_FORCE_GPU_ALLOW_GROWTH: 'false', TF_PER_DEVICE_MEMORY_LIMIT_MB: '2048' });
 });
 
 /** Confines a process to one of the cores on which this one may run. */
@@ -77,6 +90,6 @@ test('the same number of threads computes the same bits, another number others',
 test('deterministic sets what TensorFlow reads, and changes no bit on a CPU', () => {
   const { deterministic, variables, loss } = open({ deterministic: true });
   assert.equal(deterministic, true);
-  assert.deepEqual(variables, { TF_DETERMINISTIC_OPS: '1', TF_CUDNN_USE_AUTOTUNE: '0' });
+  assert.deepEqual(variables, { ...growing, TF_DETERMINISTIC_OPS: '1', TF_CUDNN_USE_AUTOTUNE: '0' });
   assert.equal(loss, byDefault.loss);
 });
