@@ -58,7 +58,7 @@ export function squeezeExcitation(
     m.conv(name, y, { channels: outputs, kernel: 1, bias: true, biasInitializer: bias(inputs) });
   const squeezed = activation(layer('fc1', means, squeeze, channels));
   const scale = gate(layer('fc2', squeezed, channels, squeeze));
-  return hasFusedNorm(x.graph) ? scaleChannels(x, scale) : mul(x, scale);
+  return hasFusedNorm(x) ? scaleChannels(x, scale) : mul(x, scale);
 }
 
 /** The multiple of `divisor` nearest to `value`, but the next one where that would take away more than a tenth. */

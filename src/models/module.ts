@@ -113,7 +113,7 @@ export class Module {
       height === width &&
       channels === inputs &&
       dilation === 1 &&
-      hasFusedDepthwise(x.graph, { channels, kernel: height, stride });
+      hasFusedDepthwise(x, { channels, kernel: height, stride });
     return this.within(name, () => {
       if (isFused) {
         const filters = reshape(filter, [height, width, channels, 1]);
@@ -170,7 +170,7 @@ export class Module {
         this.context.statistics.push({ variable: varianceParameter.variable, value: moved.runningVariance });
       };
       const fused = activation ? activationName(activation) : 'none';
-      if (fused && hasFusedNorm(x.graph)) {
+      if (fused && hasFusedNorm(x)) {
         const moved = fusedBatchNorm({ ...inputs, side }, { epsilon, momentum, activation: fused, pool });
         note(moved);
         return { y: moved.y, ...(pool && { means: cast(moved.pooled, x.dtype) }) };

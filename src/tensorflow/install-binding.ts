@@ -141,7 +141,7 @@ async function decodesSelfTest(addon: string): Promise<boolean> {
 async function buildKernels(addon: string, compiler: Compiler, target: Target): Promise<void> {
   const names = ['kernels', 'kernel_threads', 'kernels_avx512', 'kernels_avx2', 'kernels_base'];
   const sources = [...names.map((name) => `${name}.cc`), 'quiet_start.cc'].map(nativeSource);
-  const work = { what: 'kernels', addon, sources, includes: [], target, fused: true };
+  const work = { what: 'kernels', addon, sources, includes: [], target, optimisation: vectors };
   const failure = await compile(compiler, work);
   if (failure !== undefined || !(await registersKernels(addon))) rmSync(addon, { force: true });
 }
@@ -160,6 +160,11 @@ function nativeSource(name: string): string {
   return fileURLToPath(new URL(name, nativeFolder));
 }
 
+/** Without fused multiplications, which round differently and which not every processor has. */
+const exact = ['-O3', '-ffp-contract=off'];
+/** For loops that are written with vectors; what O3 adds takes longer only to compile. */
+const vectors = ['-O2', '-ffp-contract=fast'];
+
 interface CompilerWork {
   /** For the progress line. */
   what: string;
@@ -168,19 +173,18 @@ interface CompilerWork {
   includes: readonly string[];
   /** The TensorFlow that it is linked with, if any. */
   target?: Target;
-  /** Whether multiplications may be fused with additions, which round differently and which not every processor has. */
-  fused?: boolean;
+  /** How it is optimised. */
+  optimisation?: readonly string[];
 }
 
 /** Compiles an addon; returns the compiler's complaint, or undefined when it worked. */
 async function compile(
   { name, command, env }: Compiler,
-  { what, addon, sources, includes, target, fused = false }: CompilerWork,
+  { what, addon, sources, includes, target, optimisation = exact }: CompilerWork,
 ): Promise<string | undefined> {
   const nodeApi = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
   const [program, ...args] = command;
-  const contract = `-ffp-contract=${fused ? 'fast' : 'off'}`;
-  const flags = ['-std=c++17', '-O3', contract, '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+  const flags = ['-std=c++17', ...optimisation, '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
   const searched = [...includes, join(nodeApi, 'include')].map((path) => `-I${path}`);
   const linked = target === undefined ? [] : linkFlags(target);
   const result = await showStep(`compiling ${what} with ${name}`, () =>

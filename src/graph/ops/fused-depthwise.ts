@@ -1,7 +1,7 @@
 // Depthwise convolution by our own kernels (src/tensorflow/native/kernels_depthwise.h): both gradients at once, zeros at the
 // edges on any side, and a filter and sums in float32 whatever the images are.
 
-import type { Graph, Tensor } from '../graph.js';
+import type { Tensor } from '../graph.js';
 import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
 import { dimension, knownDimension } from '../types.js';
 
@@ -47,13 +47,14 @@ const depthwiseGradOp: OpDefinition<FusedDepthwiseOptions> = {
 
 export const fusedDepthwiseOps: OpFamily = [depthwiseOp, depthwiseGradOp];
 
-/** Whether the graph has these kernels, and they this kind of convolution: at stride 2, kernels of 3 or 5 pixels. */
+/** Whether the graph has these kernels, and they this kind of convolution of x: at stride 2, kernels of 3 or 5 pixels. */
 export function hasFusedDepthwise(
-  { kernels }: Graph,
+  { dtype, graph }: Tensor,
   { channels, kernel, stride }: { channels: number; kernel: number; stride: number },
 ): boolean {
   const isKnown = (stride === 1 && [3, 5, 7].includes(kernel)) || (stride === 2 && [3, 5].includes(kernel));
-  return isKnown && channels >= 16 && fusedDepthwiseOps.every(({ op }) => kernels.has(op));
+  const isThere = dtype !== 'float16' && fusedDepthwiseOps.every(({ op }) => graph.kernels.has(op));
+  return isThere && isKnown && channels >= 16;
 }
 
 /** Images [N, H, W, C], filters [kernel, kernel, C, 1] in float32 -> [N, H', W', C]. */

@@ -124,9 +124,9 @@ export function fusedBatchNorm(
   };
 }
 
-/** Whether the graph has the kernels of this file. */
-export function hasFusedNorm({ kernels }: { kernels: ReadonlySet<string> }): boolean {
-  return fusedNormOps.every(({ op }) => kernels.has(op));
+/** Whether the graph has the kernels of this file for x's type. */
+export function hasFusedNorm({ dtype, graph }: Tensor): boolean {
+  return dtype !== 'float16' && fusedNormOps.every(({ op }) => graph.kernels.has(op));
 }
 
 /** x [N, H, W, C] times [N, 1, 1, C], for graphs that have these kernels. */

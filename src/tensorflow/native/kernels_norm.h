@@ -13,7 +13,7 @@ struct NormWork {
   const Op *op;
   Period period;
   int64_t rows_in_block;
-  const float *a, *b, *c;  // repeated
+  const float *mean, *a, *b;  // repeated
   float *sums;
 };
 
@@ -27,14 +27,14 @@ void statistics_task(const void *given, int64_t block) {
   float *sum = work.sums + block * 2 * size, *squares = sum + size;
   for (; left >= size; left -= size, x += size) {
     for (int64_t at = 0; at < size; at += lanes) {
-      const V d = load(x + at) - load(work.a + at);
+      const V d = load(x + at) - load(work.mean + at);
       store(sum + at, load(sum + at) + d);
       store(squares + at, load(squares + at) + d * d);
     }
   }
   for (int64_t at = 0; at < left; at += lanes) {
     const int64_t count = least(lanes, left - at);
-    const V d = keep(load_part(x + at, count) - load(work.a + at), count);
+    const V d = keep(load_part(x + at, count) - load(work.mean + at), count);
     store(sum + at, load(sum + at) + d);
     store(squares + at, load(squares + at) + d * d);
   }
@@ -52,7 +52,7 @@ void normalise_task(const void *given, int64_t block) {
   float *pooled = work.op->pooled ? floats(size) : nullptr;
   for (; left >= size; left -= size, x += size, y += size, side += size) {
     for (int64_t at = 0; at < size; at += lanes) {
-      V z = load(x + at) * load(work.a + at) + load(work.b + at);
+      V z = (load(x + at) - load(work.mean + at)) * load(work.a + at) + load(work.b + at);
       if (HasSide) z += load(side + at);
       const V value = activate<A>(z);
       store(y + at, value);
@@ -61,7 +61,7 @@ void normalise_task(const void *given, int64_t block) {
   }
   for (int64_t at = 0; at < left; at += lanes) {
     const int64_t count = least(lanes, left - at);
-    V z = load_part(x + at, count) * load(work.a + at) + load(work.b + at);
+    V z = (load_part(x + at, count) - load(work.mean + at)) * load(work.a + at) + load(work.b + at);
     if (HasSide) z += load_part(side + at, count);
     const V value = activate<A>(z);
     store_part(y + at, value, count);
@@ -97,16 +97,32 @@ ALWAYS_INLINE void add_blocks(const Period &period, const float *sums, int64_t b
   }
 }
 
+/** y, by the mean and 1 / deviation that are there already. */
+template <class T>
+void normalise(const BatchNorm &op) {
+  const Period period = period_of(op.channels);
+  float *constants = floats(4 * period.size);
+  float *mean = constants, *a = mean + period.size, *b = a + period.size, *slope = b + period.size;
+  for (int64_t c = 0; c < op.channels; c++) slope[c] = op.scale[c] * op.rstd[c];
+  repeat_channels(period, op.mean, mean);
+  repeat_channels(period, slope, a);
+  repeat_channels(period, op.offset, b);
+  const int64_t rows_in_block = op.pooled ? op.image_rows : block_rows(period, op.rows);
+  NormWork<BatchNorm> work = {&op, period, rows_in_block, mean, a, b, nullptr};
+  const int64_t blocks = (op.rows + rows_in_block - 1) / rows_in_block;
+  parallel(blocks, op.side ? normalise_with<T, true>(op.activation) : normalise_with<T, false>(op.activation), &work);
+  free(constants);
+}
+
 template <class T>
 void batch_norm(const BatchNorm &op) {
   const Period period = period_of(op.channels);
   const int64_t channels = op.channels;
-  float *constants = floats(3 * period.size);
-  float *a = constants, *b = a + period.size, *scratch = b + period.size;
+  float *mean = floats(period.size);
 
   // Sums of differences from the first pixel: no digits are lost where the mean is far from zero.
-  repeat_channels(period, (const T *)op.x, a);
-  NormWork<BatchNorm> work = {&op, period, block_rows(period, op.rows), a, b, nullptr, nullptr};
+  repeat_channels(period, (const T *)op.x, mean);
+  NormWork<BatchNorm> work = {&op, period, block_rows(period, op.rows), mean, nullptr, nullptr, nullptr};
   const int64_t blocks = (op.rows + work.rows_in_block - 1) / work.rows_in_block;
   work.sums = floats(blocks * 2 * period.size);
   parallel(blocks, statistics_task<T>, &work);
@@ -118,26 +134,18 @@ void batch_norm(const BatchNorm &op) {
   for (int64_t c = 0; c < channels; c++) {
     const double offset = totals[c] / count;
     const double variance = totals[channels + c] / count - offset * offset;
-    const double mean = a[c] + offset;
+    const double centre = mean[c] + offset;
     const double clipped = variance < 0 ? 0 : variance;
     const double rstd = 1 / __builtin_sqrt(clipped + op.epsilon);
     const double unbiased = clipped * count / (count > 1 ? count - 1 : 1);
-    op.mean[c] = (float)mean;
+    op.mean[c] = (float)centre;
     op.rstd[c] = (float)rstd;
-    op.new_mean[c] = (1 - op.momentum) * op.running_mean[c] + op.momentum * (float)mean;
+    op.new_mean[c] = (1 - op.momentum) * op.running_mean[c] + op.momentum * (float)centre;
     op.new_variance[c] = (1 - op.momentum) * op.running_variance[c] + op.momentum * (float)unbiased;
-    scratch[c] = (float)(op.scale[c] * rstd);
   }
   free(totals);
-  for (int64_t c = 0; c < channels; c++) b[c] = op.offset[c] - op.mean[c] * scratch[c];
-  repeat_channels(period, scratch, a);
-  memcpy(scratch, b, channels * sizeof(float));
-  repeat_channels(period, scratch, b);
-
-  if (op.pooled) work.rows_in_block = op.image_rows;
-  const int64_t parts = (op.rows + work.rows_in_block - 1) / work.rows_in_block;
-  parallel(parts, op.side ? normalise_with<T, true>(op.activation) : normalise_with<T, false>(op.activation), &work);
-  free(constants);
+  free(mean);
+  normalise<T>(op);
 }
 
 /** The gradient at z, before the activation: sums it, and its product with x - mean. */
@@ -162,7 +170,7 @@ void sum_grad_task(const void *given, int64_t block) {
     for (int64_t at = 0; at < least(size, left); at += lanes) {
       const int64_t count = least(lanes, left - at);
       const bool whole = count == lanes;
-      const V in = whole ? load(x + at) : load_part(x + at, count);
+      const V centred = (whole ? load(x + at) : load_part(x + at, count)) - load(work.mean + at);
       V g = whole ? load(dy + at) : load_part(dy + at, count);
       if (pooled) g += load(pooled + at) * share;
       if (HasSide) {
@@ -171,18 +179,18 @@ void sum_grad_task(const void *given, int64_t block) {
         if (whole) store(dside + at, g);
         else store_part(dside + at, g, count);
       } else {
-        g = activate_grad<A>(in * load(work.a + at) + load(work.b + at), g);
+        g = activate_grad<A>(centred * load(work.a + at) + load(work.b + at), g);
       }
       if (!whole) g = keep(g, count);
       store(sum + at, load(sum + at) + g);
-      store(product + at, load(product + at) + g * (in - load(work.c + at)));
+      store(product + at, load(product + at) + g * centred);
     }
     if (HasSide) y += size, dside += size;
   }
   free(pooled);
 }
 
-/** dx = a g + b x + c. */
+/** dx = a g + slope (x - mean) + constant. */
 template <class T, Activation A>
 void norm_grad_task(const void *given, int64_t block) {
   const auto &work = *(const NormWork<BatchNormGrad> *)given;
@@ -203,12 +211,12 @@ void norm_grad_task(const void *given, int64_t block) {
     for (int64_t at = 0; at < least(size, left); at += lanes) {
       const int64_t count = least(lanes, left - at);
       const bool whole = count == lanes;
-      const V in = whole ? load(x + at) : load_part(x + at, count);
+      const V centred = (whole ? load(x + at) : load_part(x + at, count)) - load(work.mean + at);
       V g = whole ? load(dy + at) : load_part(dy + at, count);
       if (pooled) g += load(pooled + at) * share;
       const V a = load(work.a + at);
-      if (A != Activation::none) g = activate_grad<A>(in * a + load(work.b + at), g);
-      const V out = g * a + (in * load(slope + at) + load(constant + at));
+      if (A != Activation::none) g = activate_grad<A>(centred * a + load(work.b + at), g);
+      const V out = g * a + (centred * load(slope + at) + load(constant + at));
       if (whole) store(dx + at, out);
       else store_part(dx + at, out, count);
     }
@@ -250,13 +258,12 @@ void batch_norm_grad(const BatchNormGrad &op) {
   float *slope = mean + period.size, *constant = slope + period.size, *scratch = constant + period.size;
   for (int64_t c = 0; c < channels; c++) scratch[c] = op.scale[c] * op.rstd[c];
   repeat_channels(period, scratch, a);
-  for (int64_t c = 0; c < channels; c++) scratch[c] = op.offset[c] - op.mean[c] * a[c];
-  repeat_channels(period, scratch, b);
+  repeat_channels(period, op.offset, b);
   repeat_channels(period, op.mean, mean);
 
   const int64_t rows_in_block = op.dpooled ? op.image_rows : block_rows(period, op.rows);
   const int64_t blocks = (op.rows + rows_in_block - 1) / rows_in_block;
-  NormWork<BatchNormGrad> work = {&op, period, rows_in_block, a, b, mean, floats(blocks * 2 * period.size)};
+  NormWork<BatchNormGrad> work = {&op, period, rows_in_block, mean, a, b, floats(blocks * 2 * period.size)};
   parallel(blocks, sum_grad_with<T>(op), &work);
   double *totals = (double *)calloc(2 * channels, sizeof(double));
   add_blocks(period, work.sums, blocks, totals, totals + channels);
@@ -267,9 +274,8 @@ void batch_norm_grad(const BatchNormGrad &op) {
     const double dscale = totals[channels + c] * op.rstd[c];
     op.doffset[c] = (float)totals[c];
     op.dscale[c] = (float)dscale;
-    const double by_x = -a[c] * dscale / count * op.rstd[c];
-    scratch[c] = (float)by_x;
-    totals[c] = -a[c] * totals[c] / count - by_x * op.mean[c];
+    scratch[c] = (float)(-a[c] * dscale / count * op.rstd[c]);
+    totals[c] = -a[c] * totals[c] / count;
   }
   repeat_channels(period, scratch, slope);
   for (int64_t c = 0; c < channels; c++) scratch[c] = (float)totals[c];

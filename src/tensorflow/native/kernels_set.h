@@ -4,7 +4,8 @@
 
 namespace deep_cnn {
 
-#define KERNELS(T) {batch_norm<T>, batch_norm_grad<T>, depthwise<T>, depthwise_grad<T>, scale<T>, scale_grad<T>}
+#define KERNELS(T) \
+  {batch_norm<T>, batch_norm_grad<T>, depthwise<T>, depthwise_grad<T>, scale<T>, scale_grad<T>}
 
 extern const KernelSet KERNEL_SET = {KERNELS(float), KERNELS(bfloat)};
 
