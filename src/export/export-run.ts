@@ -20,6 +20,8 @@ export interface ExportRequest extends FormatOptions {
   output: string;
   /** Images on which the export is compared with the network; none to leave that out. */
   images: readonly string[];
+  /** The largest difference of a probability that is put up with; that of the quantization unless told. */
+  bound?: number;
   runtime: Runtime;
 }
 
@@ -39,6 +41,7 @@ export interface ExportReport {
 export async function exportNetwork(request: ExportRequest): Promise<ExportReport> {
   const { network, format, output, input, quantize } = request;
   requireOptions(request);
+  requireRoom(request);
   return writeExportFolder(output, async (folder) => {
     await formats[format].write(folder, network, { input, quantize });
     const agreement = await verify(folder, request);
@@ -69,19 +72,34 @@ export function requireOptions({
   }
 }
 
+/** What one file of SavedModel or ONNX can hold: protocol buffers are no longer. */
+const largestMessage = 2 ** 31;
+
+function requireRoom({ network, format, quantize }: ExportRequest): void {
+  if (format === 'tfjs' || format === 'safetensors') return;
+  const count = [...network.weights.values()].reduce((sum, { data }) => sum + data.length, 0);
+  const bytes = count * (quantize === 'float16' ? 2 : 4);
+  if (bytes < largestMessage) return;
+  throw new UserError(`${network.model} does not fit into a file of ${format}`, {
+    expected: 'weights of less than 2.1 GB',
+    found: `${(bytes / 1e9).toFixed(1)} GB`,
+    mend: 'Choose --format=tfjs or safetensors',
+  });
+}
+
 async function verify(folder: string, request: ExportRequest): Promise<Agreement | undefined> {
-  const { network, format, images, input, quantize, runtime } = request;
+  const { network, format, images, input, quantize, runtime, bound = bounds[quantize] } = request;
   if (images.length === 0) return undefined;
   const exported = await formats[format].open(folder, { input, quantize }, runtime);
   if (!exported) return undefined;
   try {
     const agreement = await compareOnImages(images, { network, input, exported, runtime });
     // Written so that what is no number is beyond the bound.
-    if (agreement.difference <= bounds[quantize]) return agreement;
+    if (agreement.difference <= bound) return agreement;
     const found = `${agreement.difference.toPrecision(2)} on ${agreement.images} images`;
     if (quantize === 'none') throw new Error(`internal: the exported network differs by ${found}`);
     throw new UserError(`With --quantize=${quantize} probabilities change too much`, {
-      expected: `at most ${bounds[quantize]}`,
+      expected: `at most ${bound}`,
       found: `${found}, ${agreement.sameClass} of which are still of the same class`,
       mend: 'Choose less: float16, or none',
     });

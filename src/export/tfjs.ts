@@ -6,6 +6,7 @@ import { constantOf } from '../graph/passes/constants.js';
 import { fuseBiasAndActivation } from '../graph/passes/fuse.js';
 import { normaliseFilters } from '../graph/passes/normalise-filters.js';
 import { splitGroups } from '../graph/passes/split-groups.js';
+import { turnMatrices } from '../graph/passes/turn-matrices.js';
 import { padByZero } from '../graph/passes/zero-padding.js';
 import { version } from '../version.js';
 import { exportGraph } from './export-graph.js';
@@ -43,7 +44,8 @@ export function encodeTfjs(
   { quantize, metadata }: { quantize: Quantization; metadata: Readonly<Record<string, unknown>> },
 ): TfjsFiles {
   const names = { inputs: Object.keys(signature.inputs), outputs: Object.keys(signature.outputs) };
-  const fused = fuseBiasAndActivation(padByZero(splitGroups({ ...signature.inputs, ...signature.outputs })));
+  const supported = padByZero(turnMatrices(splitGroups({ ...signature.inputs, ...signature.outputs })));
+  const fused = fuseBiasAndActivation(supported);
   const made = quantize === 'uint8' ? normaliseFilters(fused) : fused;
   const infos = (keys: readonly string[]) =>
     Object.fromEntries(keys.flatMap((key) => (made[key] ? [[key, tensorInfo(made[key])]] : [])));

@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exportCommand, runExport } from '#src/commands/export.js';
+import { scanImageFolder } from '#src/data/image-folder.js';
+import { exportNetwork } from '#src/export/export-run.js';
+import { openNetwork } from '#src/export/open-network.js';
 import { readOptions } from '#src/options/given.js';
+import { openRuntime } from '#src/tensorflow/runtime.js';
 import { readSafetensors, writeSafetensors } from '#src/weights/safetensors.js';
 import { referenceNetwork } from '../export/reference-network.js';
 
@@ -109,6 +113,20 @@ describe('deep-cnn export', () => {
     const output = join(root, 'nothing');
     for (const [given, message] of cases) await assert.rejects(run({ output, ...given }), message);
     await assert.rejects(readdir(output), { code: 'ENOENT' });
+  });
+
+  test('leaves nothing where quantized weights change more than is put up with', async () => {
+    const opened = await openNetwork(join(root, 'outputs', 'models', 'first.safetensors'));
+    const output = join(root, 'strict');
+    const found = await scanImageFolder(images);
+    const request = { network: opened, run: undefined, format: 'tfjs', input: 'bytes', quantize: 'uint8' } as const;
+    const parts = { output, images: [found.images.at(0).path], runtime: await openRuntime('cpu') };
+    await assert.rejects(
+      exportNetwork({ ...request, ...parts, bound: 1e-9 }),
+      /With --quantize=uint8 probabilities change too much: expected at most 1e-9, found .* on 1 images/,
+    );
+    await assert.rejects(readdir(output), { code: 'ENOENT' });
+    assert.ok((await readdir(root)).every((name) => !name.endsWith('.tmp')));
   });
 
   test('takes a file of weights that says nothing of itself', async () => {

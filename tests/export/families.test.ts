@@ -53,7 +53,10 @@ for (const { model, crop } of examples) {
       const expected = await referenceProbabilities(runtime, network, batch);
       const files = exportTfjs(network);
       const json = JSON.parse(Buffer.from(files.get('model.json') ?? []).toString('utf8'));
-      for (const { op } of json.modelTopology.node) assert.ok(tfjsOps.has(op), op);
+      for (const { op, attr } of json.modelTopology.node) {
+        assert.ok(tfjsOps.has(op), op);
+        assert.ok(!attr.transpose_b?.b, 'WASM computes something else from a matrix that is read transposed');
+      }
       const loaded = await loadGraphModel(files);
       const found = await loaded.predict(int32(batch.bytes, batch.shape));
       loaded.dispose();

@@ -17,32 +17,29 @@ export function normaliseFilters<K extends string>(tensors: Readonly<Record<K, T
     const [x, filter, ...more] = inputs;
     if (!x || !filter || !products.has(node.op)) return undefined;
     if (filter.shape.length === 4 && filter.shape[2] === imageChannels) return undefined;
-    const transposed = node.attributes['transpose_b'];
-    const isTransposed = transposed !== undefined && 'bool' in transposed && transposed.bool;
-    const scaled = normalised(filter, isTransposed ? 'first' : 'last');
+    const scaled = normalised(filter);
     return scaled && copyNode(node, [x, scaled, ...more], graph).outputs;
   });
 }
 
-function normalised(filter: Tensor, channelAxis: 'first' | 'last'): Tensor | undefined {
+/** Channels lie along the last axis. */
+function normalised(filter: Tensor): Tensor | undefined {
   const weights = floatsOf(filter);
   if (!weights) return undefined;
   const shape = constantOf(filter)?.shape ?? [];
-  const channels = shape.at(channelAxis === 'first' ? 0 : -1) ?? 1;
-  const perRow = weights.length / channels;
-  const channelOf = (index: number) => (channelAxis === 'first' ? Math.floor(index / perRow) : index % channels);
+  const channels = shape.at(-1) ?? 1;
   const reach = new Float32Array(channels);
   for (const [index, value] of weights.entries()) {
-    const channel = channelOf(index);
+    const channel = index % channels;
     reach[channel] = Math.max(reach[channel] ?? 0, Math.abs(value));
   }
   // A channel of zeros stays one.
   const scale = reach.map((value) => value || 1);
-  const data = weights.map((value, index) => value / (scale[channelOf(index)] ?? 1));
+  const data = weights.map((value, index) => value / (scale[index % channels] ?? 1));
   const { graph } = filter;
   const { name } = filter.node;
   return mul(
     addConstant(graph, `${name}/normalised`, { shape, data }),
-    addConstant(graph, `${name}/scale`, { shape: channelAxis === 'first' ? [channels, 1] : [channels], data: scale }),
+    addConstant(graph, `${name}/scale`, { shape: [channels], data: scale }),
   );
 }

@@ -17,6 +17,7 @@ import { fuseBiasAndActivation } from '#src/graph/passes/fuse.js';
 import { normaliseFilters } from '#src/graph/passes/normalise-filters.js';
 import { rewrite } from '#src/graph/passes/rewrite.js';
 import { splitGroups } from '#src/graph/passes/split-groups.js';
+import { turnMatrices } from '#src/graph/passes/turn-matrices.js';
 import { padByZero } from '#src/graph/passes/zero-padding.js';
 import { float32, openSession, outputOf } from '#src/graph/session.js';
 import { elementCount, type Shape } from '#src/graph/types.js';
@@ -202,10 +203,6 @@ describe('the channels of a filter reach from -1 to 1, and are scaled back', () 
   const cases: Record<string, { shape?: Shape; layer: (x: Tensor) => Tensor }> = {
     'of a convolution': { layer: (x) => conv2d(x, filled(x.graph, [3, 3, 4, 6])) },
     'of a matrix': { shape: [null, 4], layer: (x) => matMul(x, filled(x.graph, [4, 6])) },
-    'of a transposed matrix': {
-      shape: [null, 4],
-      layer: (x) => matMul(x, filled(x.graph, [6, 4]), { transposeB: true }),
-    },
   };
   for (const [name, { shape, layer }] of Object.entries(cases)) {
     test(name, async () => {
@@ -227,4 +224,13 @@ describe('the channels of a filter reach from -1 to 1, and are scaled back', () 
     const before = { x, y: depthwiseConv2d(x, filled(graph, [3, 3, 4, 1])) };
     assert.deepEqual(opsOf(normaliseFilters(before)), opsOf(before));
   });
+});
+
+test('a matrix that is read transposed is transposed beforehand', async () => {
+  const { graph, x } = start([null, 4]);
+  const before = { x, y: matMul(x, filled(graph, [6, 4]), { transposeB: true }) };
+  const after = turnMatrices(before);
+  assert.deepEqual(after.y.node.inputs[1]?.shape, [4, 6]);
+  assert.deepEqual(after.y.node.attributes['transpose_b'], { bool: false });
+  await assertSame(before, after);
 });
