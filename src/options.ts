@@ -241,6 +241,13 @@ export const trainOptions = {
     choices: ['auto', 'cuda', 'cpu'],
     default: 'auto',
   }),
+  gpus: integer({
+    group: run,
+    help: 'GPUs that train together, each on its part of every batch',
+    default: 1,
+    expected: 'an integer from 1 to 64',
+    isInRange: (count) => count >= 1 && count <= 64,
+  }),
   gpu_memory_limit: memorySize({
     group: run,
     help: 'Memory that may be taken of each GPU; it is taken as it is needed',

@@ -300,6 +300,13 @@ const cases: Cases = {
     bad: ['', 'NaN', 'Skip', 'ignore'],
   },
   auto_batch: { good: flags, bad: notFlags },
+  gpus: {
+    good: [
+      ['1', 1],
+      ['8', 8],
+    ],
+    bad: [...notIntegers, '0', '65'],
+  },
   gpu_memory_limit: {
     good: [
       ['8G', 8192],
@@ -348,6 +355,7 @@ test('the defaults are those of the original program', () => {
     batch_size: 128,
     accumulate: 1,
     auto_batch: false,
+    gpus: 1,
     gpu_memory_limit: undefined,
     lr: 1e-3,
     schedule: 'inverse-time',

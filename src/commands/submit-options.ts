@@ -79,5 +79,6 @@ export const jobOptions = {
   dry_run: flag({ group: job, help: 'Show the script, and neither write nor submit it', default: false }),
 };
 
-export const submitOptions = { ...jobOptions, ...trainOptions };
+/** A job's `gpus` may be 0; a run's are as many, where there are any. */
+export const submitOptions = { ...jobOptions, ...trainOptions, gpus: jobOptions.gpus };
 export type SubmitValues = ValuesOf<typeof submitOptions>;

@@ -138,7 +138,8 @@ async function optionsOfRun(values: SubmitValues, given: ReadonlySet<string>): P
     import('../training/checkpoint/find.js'),
   ]);
   const names = Object.keys(trainOptions) as (keyof TrainConfig)[];
-  const trainValues = Object.fromEntries(names.map((name) => [name, values[name]])) as TrainConfig;
+  const own = Object.fromEntries(names.map((name) => [name, values[name]])) as TrainConfig;
+  const trainValues = { ...own, gpus: Math.max(1, values.gpus) };
   const place = { root_dir: findRootDir(values.root_dir), run_name: values.run_name };
   // The runs of an array have names of their own.
   const found =
@@ -152,7 +153,9 @@ async function optionsOfRun(values: SubmitValues, given: ReadonlySet<string>): P
   checkModelName(merged.model, modelNames());
   const config = completeConfig(merged, { needsWeights: found === undefined });
   const isWritten = (name: keyof TrainConfig) =>
-    name === 'run_name' || name === 'root_dir' || (given.has(name) && name !== 'config');
+    name === 'run_name' ||
+    name === 'root_dir' ||
+    (given.has(name) && name !== 'config' && !(name === 'gpus' && values.gpus < 2));
   return names
     .filter((name) => isWritten(name) || (name === 'data_dir' && found === undefined))
     .flatMap((name) => optionText(name, config[name]));

@@ -60,6 +60,8 @@ export interface Node {
   readonly inputs: readonly Tensor[];
   /** Nodes that must have run before this one. */
   readonly controls: readonly Node[];
+  /** Where it must run, as TensorFlow names devices (`/device:GPU:1`); undefined where TensorFlow may choose. */
+  readonly device: string | undefined;
   readonly attributes: Attributes;
   readonly outputs: readonly Tensor[];
   /** `constant`: no gradient flows through. `final`: differentiating through it is a mistake. */
@@ -87,6 +89,7 @@ export class Graph {
   /** The current scopes, each followed by a slash. */
   private prefix = '';
   private controls: readonly Node[] = [];
+  private device: string | undefined;
 
   constructor({ kernels = new Set() }: GraphOptions = {}) {
     this.kernels = kernels;
@@ -105,6 +108,7 @@ export class Graph {
       op,
       inputs,
       controls: this.controls,
+      device: this.device,
       attributes,
       outputs: made,
       get backward() {
@@ -138,6 +142,17 @@ export class Graph {
       return build();
     } finally {
       this.controls = outer;
+    }
+  }
+
+  /** Nodes added within `build` run on that device; where TensorFlow chooses, for `undefined`. */
+  on<T>(device: string | undefined, build: () => T): T {
+    const outer = this.device;
+    this.device = device;
+    try {
+      return build();
+    } finally {
+      this.device = outer;
     }
   }
 

@@ -53,6 +53,7 @@ function nodeDef(node: Node) {
   const def = new messages.NodeDef();
   def.setName(node.name);
   def.setOp(node.op);
+  if (node.device !== undefined) def.setDevice(node.device);
   for (const { node: source, index } of node.inputs)
     def.addInput(index === 0 ? source.name : `${source.name}:${index}`);
   for (const control of new Set(node.controls)) def.addInput(`^${control.name}`);

@@ -68,13 +68,12 @@ export function substitute<K extends string>(
     return copies.get(tensor.node)?.outputs[tensor.index] ?? tensor;
   };
   for (const node of between) {
-    const { op, name, attributes, outputs, controls } = node;
+    const { op, name, attributes, outputs, controls, device } = node;
     const inputs = node.inputs.map(tensorFor);
     const copiedControls = controls.map((control) => copies.get(control) ?? control);
     // Outputs are differentiated before, or not at all.
-    const copy = graph.after(copiedControls, () =>
-      graph.add({ op, name, inputs, attributes, outputs, backward: () => 'final' }),
-    );
+    const add = () => graph.add({ op, name, inputs, attributes, outputs, backward: () => 'final' });
+    const copy = graph.after(copiedControls, () => graph.on(device, add));
     copies.set(node, copy);
   }
   return Object.fromEntries(

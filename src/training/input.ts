@@ -1,7 +1,7 @@
 // How images and labels enter the graph: as bytes, a quarter of what floats would take, normalised inside.
 
 import type { Graph, Tensor } from '../graph/graph.js';
-import { bytesOf, cast, reshape, shapeOf, slice } from '../graph/ops/array.js';
+import { bytesOf, cast, concat, reshape, shapeOf, slice } from '../graph/ops/array.js';
 import { mul, sub } from '../graph/ops/math.js';
 import { floatConstant, intConstant, placeholder } from '../graph/ops/source.js';
 
@@ -21,20 +21,32 @@ export interface GraphInput {
   labels: Tensor;
   /** float32 [N, H, W, 3], normalised as torchvision's ToTensor and Normalize. */
   images: Tensor;
+  /** Some of them, on the device of whoever asks. `first` and `count`: int32 [1]. */
+  part: (first: Tensor, count: Tensor) => { images: Tensor; labels: Tensor };
 }
 
 export function graphInput(graph: Graph, { crop, mean, std }: InputImages): GraphInput {
   const pixels = placeholder(graph, 'pixels', 'int32', [null]);
   const labels = placeholder(graph, 'labels', 'int32', [null]);
-  const images = graph.scope('input', () => {
+  const normalised = (bytes: Tensor): Tensor => {
+    const values = cast(bytes, 'float32');
+    const scale = std.map((deviation) => 1 / (255 * deviation));
+    const shift = std.map((deviation, channel) => (mean[channel] ?? 0) / deviation);
+    return sub(mul(values, floatConstant(graph, scale)), floatConstant(graph, shift));
+  };
+  const bytesOfImages = graph.scope('input', () => {
     const bytes = reshape(bytesOf(pixels), [null]);
     // The last word may hold up to three bytes that belong to no image.
     const used = mul(shapeOf(labels), intConstant(graph, [crop * crop * 3]));
     const exact = slice(bytes, intConstant(graph, [0]), used, [null]);
-    const values = cast(reshape(exact, [null, crop, crop, 3]), 'float32');
-    const scale = std.map((deviation) => 1 / (255 * deviation));
-    const shift = std.map((deviation, channel) => (mean[channel] ?? 0) / deviation);
-    return sub(mul(values, floatConstant(graph, scale)), floatConstant(graph, shift));
+    return reshape(exact, [null, crop, crop, 3]);
   });
-  return { pixels, labels, images };
+  const images = graph.scope('input', () => normalised(bytesOfImages));
+  const part = (first: Tensor, count: Tensor) => {
+    const [zero, all] = [intConstant(graph, [0, 0, 0]), intConstant(graph, [-1, -1, -1])];
+    const start = concat([first, zero], 0);
+    const taken = slice(bytesOfImages, start, concat([count, all], 0), [null, crop, crop, 3]);
+    return { images: normalised(taken), labels: slice(labels, first, count, [null]) };
+  };
+  return { pixels, labels, images, part };
 }

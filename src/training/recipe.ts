@@ -34,6 +34,7 @@ export function recipeOf(config: TrainConfig & { precision: Precision }, { class
     optimizer: kind === 'adam' ? { kind, weightDecay } : { kind, momentum, weightDecay },
     labelSmoothing: config.label_smoothing,
     ...(config.class_weights === 'auto' && { classWeights: balancedWeights(classCounts(train, classes.length)) }),
+    ...(config.gpus > 1 && { devices: Array.from({ length: config.gpus }, (_, index) => `/device:GPU:${index}`) }),
     freeze: config.freeze,
     unfreezeLater: config.unfreeze_epoch > 0,
     features: keepsFeatures(config),

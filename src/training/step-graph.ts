@@ -2,7 +2,7 @@
 
 import { gradients } from '../graph/autodiff.js';
 import { Graph, type Node, type Tensor } from '../graph/graph.js';
-import { cast } from '../graph/ops/array.js';
+import { cast, reshape } from '../graph/ops/array.js';
 import { onlyIf, ranOrNot } from '../graph/ops/control.js';
 import { inTopK } from '../graph/ops/loss.js';
 import { add, div, finite, halfSquares, mul, sum } from '../graph/ops/math.js';
@@ -18,8 +18,9 @@ import { GradientSums, type GroupSignatures } from './accumulation.js';
 import { type FeatureSizes, type FeatureStepName, featureSteps } from './feature-cut.js';
 import { type GraphInput, graphInput, type InputImages } from './input.js';
 import { type LossOptions, lossWeight, trainingLoss } from './loss.js';
-import { mixImages, mixInputs } from './mixing.js';
+import { type MixInputs, mixImages, mixInputs } from './mixing.js';
 import { createOptimizer, type Group, type Optimizer, type OptimizerOptions } from './optimizer.js';
+import { average, type ReplicaShare, replicaInputs, sharesOf } from './replicas.js';
 import { initSignatures, type SlotStep, slotSignatures } from './state-signatures.js';
 
 export interface StepGraphOptions extends LossOptions {
@@ -43,6 +44,8 @@ export interface StepGraphOptions extends LossOptions {
   guard?: boolean;
   /** Whether training steps only add their gradients up, for one update by those of several batches. */
   accumulate?: boolean;
+  /** Devices, as TensorFlow names them, each of which takes a part of each training batch; one, unnamed, by default. */
+  devices?: readonly string[] | undefined;
   /** Ops beyond TensorFlow's own that will be there when the steps run. */
   kernels?: ReadonlySet<string>;
 }
@@ -103,7 +106,10 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const evaluation = graph.scope('eval', () => {
     const { logits, context } = forward(options, parameters, input.images, { training: false });
     const loss = trainingLoss(logits, input.labels, options.classes, { unfused: options.unfused ?? false });
-    return { outputs: { loss, ...countCorrect(logits, input.labels, options.classes), logits }, reads: context.reads };
+    return {
+      outputs: { loss, ...countCorrect({ logits, labels: input.labels }, options.classes), logits },
+      reads: context.reads,
+    };
   });
 
   const { freeze = 'none', model } = options;
@@ -181,22 +187,20 @@ function groupSteps(phase: 'train' | 'late', { begin, apply, drop }: GroupSignat
 }
 
 function trainingStep(options: StepGraphOptions, parts: StepParts) {
-  const { graph, input, parameters, optimizer, frozen, groupOf, lossScale, sums } = parts;
+  const { graph, input, optimizer, groupOf, lossScale, sums } = parts;
   const random = options.dropout === false ? undefined : new StepRandom(graph);
   const mixing = options.mixing ? mixInputs(graph) : undefined;
-  const images = mixing ? mixImages(input.images, mixing) : input.images;
-  const { logits, context } = forward(options, parameters, images, { training: true, random, frozen });
-  const labelShare = mixing?.mix_label_share;
-  const loss = trainingLoss(logits, input.labels, options.classes, { ...options, labelShare });
-
-  const unscaled = (gradient: Tensor) => (lossScale ? div(gradient, lossScale) : gradient);
-  const read = [...context.reads];
-  const found = gradients(
-    lossScale ? mul(loss, lossScale) : loss,
-    read.map(([, tensor]) => tensor),
+  const devices = options.devices ?? [undefined];
+  const sharing = devices.length > 1 ? replicaInputs(graph, devices.length) : undefined;
+  const shares = sharing && sharesOf(sharing, devices.length);
+  const replicas = devices.map((device, index) =>
+    graph.on(device, () => differentiate(options, parts, { random, mixing, share: shares?.[index] })),
   );
-  const changes = read.map(([parameter, value], index) => {
-    return { parameter, value, gradient: unscaled(defined(found[index])), group: groupOf(parameter.name) };
+  const [first] = replicas;
+  const { context } = defined(first);
+  const { loss, weight, gradients: found } = average(replicas);
+  const changes = [...context.reads].map(([parameter, value]) => {
+    return { parameter, value, gradient: defined(found.get(parameter)), group: groupOf(parameter.name) };
   });
   const isSound =
     options.guard || lossScale
@@ -210,12 +214,12 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
   const updates = [
     ...context.statistics.map(({ variable, value }) => variable.assign(guarded(value))),
     ...(sums
-      ? sums.add(changes, lossWeight(input.labels, options.classes, { ...options, labelShare }), guarded)
+      ? sums.add(changes, weight(), guarded)
       : changes.flatMap(({ parameter, gradient, ...change }) =>
           optimizer.update(parameter, { ...change, gradient: guarded(gradient) }),
         )),
   ];
-  const measured = { loss, ...countCorrect(logits, input.labels, options.classes) };
+  const measured = { loss, ...addCounts(replicas.map((replica) => countCorrect(replica, options.classes))) };
   const outputs = isSound
     ? after(graph, [ranOrNot(isSound, updates)], { ...measured, applied: cast(isSound, 'int32') })
     : after(graph, updates, measured);
@@ -226,6 +230,7 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
       ...mixing,
       ...(random?.input && { random_seed: random.input }),
       ...(lossScale && { loss_scale: lossScale }),
+      ...sharing,
     },
     outputs,
     gradients: Object.fromEntries(
@@ -233,13 +238,51 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
     ),
     trained: changes.map(({ parameter }) => parameter),
     /** What differs from step to step for the same image. */
-    changing: [...context.reads.values(), ...(random?.input ? [random.input] : []), ...(lossScale ? [lossScale] : [])],
+    changing: [
+      ...replicas.flatMap((replica) => [...replica.context.reads.values()]),
+      ...(random?.input ? [random.input] : []),
+      ...(lossScale ? [lossScale] : []),
+    ],
     /** How a group of batches begins and ends, where steps only add up. */
     group: sums?.signatures(
       optimizer,
       context.statistics.map(({ variable }) => variable),
     ),
     groups: new Set(changes.map(({ group }) => group)),
+  };
+}
+
+interface ReplicaParts {
+  random: StepRandom | undefined;
+  mixing: MixInputs | undefined;
+  /** Its part of the batch; all of it where there is one replica. */
+  share: ReplicaShare | undefined;
+}
+
+/** Forward and backward pass of one replica, on the device that is current. */
+function differentiate(
+  options: StepGraphOptions,
+  { graph, input, parameters, frozen, lossScale }: StepParts,
+  { random, mixing, share }: ReplicaParts,
+) {
+  const { images, labels } = share ? input.part(share.first, share.count) : input;
+  const mixed = mixing ? mixImages(images, mixing) : images;
+  const { logits, context } = forward(options, parameters, mixed, { training: true, random, frozen });
+  const labelShare = mixing?.mix_label_share;
+  const loss = trainingLoss(logits, labels, options.classes, { ...options, labelShare });
+  const read = [...context.reads];
+  const found = gradients(
+    lossScale ? mul(loss, lossScale) : loss,
+    read.map(([, tensor]) => tensor),
+  );
+  const unscaled = (gradient: Tensor) => (lossScale ? div(gradient, lossScale) : gradient);
+  const weight = () => {
+    const counted = lossWeight(labels, options.classes, { ...options, labelShare });
+    return share ? mul(counted, reshape(share.counts, [])) : counted;
+  };
+  return {
+    ...{ graph, context, logits, labels, loss, weight, counts: share?.counts },
+    gradients: new Map(read.map(([parameter], index) => [parameter, unscaled(defined(found[index]))])),
   };
 }
 
@@ -259,10 +302,27 @@ function forward(
   return { logits: cast(logits, 'float32'), context };
 }
 
+interface Scored {
+  logits: Tensor;
+  labels: Tensor;
+  /** 0 where they do not count. */
+  counts?: Tensor | undefined;
+}
+
 /** correct_at_k: how many labels are among their row's k highest scores. */
-function countCorrect(logits: Tensor, labels: Tensor, classes: number) {
-  const correct = (k: number) => sum(cast(inTopK(logits, labels, Math.min(k, classes)), 'int32'));
+function countCorrect({ logits, labels, counts }: Scored, classes: number) {
+  const correct = (k: number) => {
+    const count = sum(cast(inTopK(logits, labels, Math.min(k, classes)), 'int32'));
+    return counts ? mul(count, reshape(cast(counts, 'int32'), [])) : count;
+  };
   return { correct_at_1: correct(1), correct_at_5: correct(5) };
+}
+
+function addCounts(counts: readonly ReturnType<typeof countCorrect>[]): ReturnType<typeof countCorrect> {
+  return counts.reduce((total, count) => ({
+    correct_at_1: add(total.correct_at_1, count.correct_at_1),
+    correct_at_5: add(total.correct_at_5, count.correct_at_5),
+  }));
 }
 
 /** The same outputs, which appear only once `nodes` have run. */

@@ -8,6 +8,7 @@ import type { FeatureSizes } from './feature-cut.js';
 import { type Mix, mixFeeds, unmixed } from './mixing.js';
 import type { Group, GroupState, SlotKind } from './optimizer.js';
 import { isOutOfMemory } from './out-of-memory.js';
+import { replicaFeeds } from './replicas.js';
 import { phaseOf, type SlotStep } from './state-signatures.js';
 import { buildStepGraph, type GroupStep, type StepGraphOptions, type StepName } from './step-graph.js';
 import {
@@ -139,6 +140,7 @@ export async function compileSteps(
   const session = await openSession<StepName | GroupStep | SlotStep>(runtime, graph, signatures);
   const names = parameters.map(({ name }) => name);
   const random = { train_step: built.random, late_step: built.lateRandom };
+  const replicas = options.devices?.length ?? 1;
   const isScaled = options.precision === 'float16';
   const freshly = (runSeed: number): StepCounters => {
     return { ...freshCounters(runSeed), ...(isScaled && { lossScale: firstLossScale }) };
@@ -151,6 +153,7 @@ export async function compileSteps(
     ...(random[name] && { random_seed: int32(drawnFrom()) }),
     ...(options.mixing && mixFeeds(mix)),
     ...(counters.lossScale && { loss_scale: float32(counters.lossScale.factor) }),
+    ...(replicas > 1 && replicaFeeds(batch.labels.length, replicas)),
   });
   /** The seed of a batch's dropout: another one for each step, and for each batch within it. */
   const drawnFrom = (): [number, number] => {

@@ -19,6 +19,7 @@ import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoi
 import { restoreSteps } from './checkpoint/restore.js';
 import { type AnyLoader, evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
 import { openFeatureCache } from './feature-cache.js';
+import { requireGpus } from './gpus.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
 import { partsThatFit } from './memory-room.js';
@@ -74,6 +75,7 @@ export async function train(
   const expected = before?.data ?? expectedData;
   if (expected) requireSameData(expected, data);
   const threads = deterministic ? before?.threads : undefined;
+  requireGpus(config.gpus, config.device);
   // A definite one already but for users of the library.
   const precision = choosePrecision(config.precision, config.device);
   const gpuMemoryMegabytes = config.gpu_memory_limit;

@@ -23,6 +23,7 @@ epochs: 3
 batch-size: 16
 accumulate: 2
 auto_batch: true
+gpus: 2
 gpu_memory_limit: 2G
 lr: 1e-2
 schedule: "cosine"
@@ -67,6 +68,7 @@ deterministic: true
     batch_size: 16,
     accumulate: 2,
     auto_batch: true,
+    gpus: 2,
     gpu_memory_limit: 2048,
     lr: 0.01,
     schedule: 'cosine',

@@ -20,6 +20,7 @@ const pairs: { [Name in keyof TrainConfig]: [saved: TrainConfig[Name], other: Tr
   batch_size: [16, 32],
   accumulate: [2, 4],
   auto_batch: [true, false],
+  gpus: [2, 4],
   gpu_memory_limit: [512, 1024],
   lr: [0.01, 0.02],
   schedule: ['cosine', 'step'],
@@ -110,7 +111,7 @@ test('what would change the model, the data or the steps is fixed, the rest is f
       'model pretrained weights freeze unfreeze_epoch pre val_split exif',
   );
   const own = names.filter((name) => onResume[name] === 'own').join(' ');
-  assert.equal(own, 'run_name root_dir resume time_limit config');
+  assert.equal(own, 'run_name root_dir gpu_memory_limit resume time_limit config');
 });
 
 test('all that may not change is named at once, with both values and what to do', () => {

@@ -69,7 +69,7 @@ function constant(
 
 /** A value that is fed at each run. */
 export function placeholder(graph: Graph, name: string, dtype: DType, shape: Shape): Tensor {
-  return apply(placeholderOp, [], { dtype, shape }, { graph, name });
+  return graph.on(undefined, () => apply(placeholderOp, [], { dtype, shape }, { graph, name }));
 }
 
 /** The same value under a name of its own; within `graph.after` it waits for the nodes named there. */

@@ -108,13 +108,18 @@ export class Variable {
     this.name = name;
     this.dtype = dtype;
     this.shape = shape;
-    this.handle = apply(varHandleOp, [], { sharedName: name, dtype, shape }, { graph, name });
+    // All that touches it has to be where it is, whoever asks.
+    this.handle = graph.on(undefined, () =>
+      apply(varHandleOp, [], { sharedName: name, dtype, shape }, { graph, name }),
+    );
   }
 
   /** Its value at this point of the run. */
   read(): Tensor {
     const { dtype, shape } = this;
-    return apply(readVariableOp, [this.handle], { dtype, shape }, { name: `${this.name}/read` });
+    return this.handle.graph.on(undefined, () =>
+      apply(readVariableOp, [this.handle], { dtype, shape }, { name: `${this.name}/read` }),
+    );
   }
 
   assign(value: Tensor): Node {
