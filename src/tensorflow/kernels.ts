@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import type { Installation } from './cache.js';
 
-/** The environment variable that does without them when it is `off`, for comparisons. */
+/** The environment variable that does without them when it is `off`, and without AVX-512 when `avx2`: for comparisons. */
 const switchVariable = 'DEEP_CNN_KERNELS';
 
 /** Registers the kernels with the TensorFlow that is loaded, and returns the names of their ops; none on a GPU. */

@@ -4,6 +4,7 @@
 #include <node_api.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -65,7 +66,10 @@ const KernelSet *set_for_processor() {
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return nullptr;
   const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return wide ? &kernels_avx512 : &kernels_avx2;
+  // For tests and comparisons.
+  const char *wanted = getenv("DEEP_CNN_KERNELS");
+  const bool narrow = wanted && strcmp(wanted, "avx2") == 0;
+  return wide && !narrow ? &kernels_avx512 : &kernels_avx2;
 #else
   return &kernels_base;
 #endif
