@@ -215,8 +215,8 @@ export const trainOptions = {
   }),
   cache: choice({
     group: data,
-    help: 'auto computes what --freeze=backbone makes of images without augmentation once, and keeps it in outputs/features; off computes it in every epoch',
-    choices: ['auto', 'off'],
+    help: 'auto computes what --freeze=backbone makes of images without augmentation once, and keeps it in outputs/features; ram and disk (outputs/images) keep decoded images without augmentation; off keeps nothing',
+    choices: ['auto', 'ram', 'disk', 'off'],
     default: 'auto',
   }),
 

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { type Explanation, UserError } from '../errors.js';
 import { silenceTensorflow } from '../tensorflow/jpeg-decoder.js';
 import type { AugmentOptions } from './augment.js';
+import type { CacheSettings } from './pixel-cache.js';
 import type { Preprocessing } from './preprocessing.js';
 
 /** Images to decode into `buffer`, one after the other, [paths.length, crop, crop, 3] bytes. */
@@ -17,6 +18,8 @@ export interface DecodeRequest {
   preprocessing: Preprocessing;
   /** Decoding threads to keep busy. */
   workers: number;
+  /** Where decoded images are kept; they must not be augmented. */
+  cache?: CacheSettings | undefined;
   buffer: ArrayBuffer;
 }
 

@@ -7,6 +7,7 @@ import { UserError } from '../errors.js';
 import { drawRecipe } from './augment.js';
 import { decodeInto } from './decode.js';
 import type { DecodeReply, DecodeRequest, Unreadable } from './decode-thread.js';
+import { openPixelCache, type PixelCache } from './pixel-cache.js';
 import { readAgain } from './read-again.js';
 import { UnreadableImageError } from './unreadable-image.js';
 
@@ -94,11 +95,16 @@ async function decodeOne(batch: Batch, position: number): Promise<void> {
   try {
     const recipe = drawRecipe(augment, indices[position] ?? 0);
     const offset = position * preprocessing.crop ** 2 * 3;
-    await readAgain(() => decodeInto(paths[position] ?? '', preprocessing, { recipe, buffer, offset }), {
-      onTooManyOpen: allowFewer,
-      isGivenUp: () => batch.isCancelled,
-      pause,
-    });
+    const path = paths[position] ?? '';
+    const decode = () =>
+      readAgain(() => decodeInto(path, preprocessing, { recipe, buffer, offset }), {
+        onTooManyOpen: allowFewer,
+        isGivenUp: () => batch.isCancelled,
+        pause,
+      });
+    const cache = cacheFor(batch.request);
+    if (cache) await readOrDecode(cache, path, new Uint8Array(buffer, offset, preprocessing.crop ** 2 * 3), decode);
+    else await decode();
   } catch (error) {
     if (error instanceof UnreadableImageError) {
       batch.unreadable.push({ position, reason: error.reason });
@@ -111,6 +117,28 @@ async function decodeOne(batch: Batch, position: number): Promise<void> {
   batch.decoding--;
   if (batch.decoding === 0 && batch.next >= paths.length) finish(batch);
   startMore();
+}
+
+const caches = new Map<string, PixelCache>();
+
+function cacheFor({ cache, preprocessing }: DecodeRequest): PixelCache | undefined {
+  if (!cache) return undefined;
+  const key = JSON.stringify([cache, preprocessing]);
+  const known = caches.get(key) ?? openPixelCache(cache, preprocessing);
+  caches.set(key, known);
+  return known;
+}
+
+async function readOrDecode(
+  cache: PixelCache,
+  path: string,
+  pixels: Uint8Array,
+  decode: () => Promise<void>,
+): Promise<void> {
+  if (await cache.read(path, pixels)) return;
+  const stamp = await cache.stamp(path);
+  await decode();
+  if (stamp) await cache.keep(path, stamp, pixels);
 }
 
 function finish(batch: Batch): void {

@@ -4,6 +4,7 @@ import { UserError } from '../errors.js';
 import type { AugmentOptions } from './augment.js';
 import { type Decoded, decodeThread, type PendingDecode } from './decode-thread.js';
 import type { ImageList, LabelledImage } from './image-list.js';
+import type { CacheSettings } from './pixel-cache.js';
 import type { Preprocessing } from './preprocessing.js';
 import { defaultWorkers } from './threads.js';
 
@@ -55,6 +56,8 @@ export interface LoaderOptions {
   prefetch?: number;
   /** Batches before this one are left out, undecoded; default 0. There may be nothing left. */
   firstBatch?: number;
+  /** Where decoded images are kept for a next pass; nowhere by default, and never those that are augmented. */
+  cache?: CacheSettings | undefined;
 }
 
 /** A batch that is being decoded. */
@@ -80,6 +83,7 @@ export function createLoader({
   workers = defaultWorkers(),
   prefetch = 3,
   firstBatch = 0,
+  cache,
 }: LoaderOptions): Loader {
   const limits = { batchSize, workers, prefetch };
   for (const [name, limit] of Object.entries(limits)) {
@@ -94,7 +98,10 @@ export function createLoader({
     const indices = order.slice(position * batchSize, (position + 1) * batchSize);
     const chosen = Array.from(indices, (index) => images.at(index));
     const paths = chosen.map((image) => image.path);
-    const decode = decodeThread().decode({ paths, indices, preprocessing, augment, workers, buffer });
+    const decode = decodeThread().decode({
+      ...{ paths, indices, preprocessing, augment, workers, buffer },
+      cache: augment.kind === 'none' ? cache : undefined,
+    });
     return { position, decode, images: chosen, indices };
   };
 

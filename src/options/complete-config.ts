@@ -17,6 +17,12 @@ export function completeConfig(values: TrainConfig, { needsWeights = true } = {}
       found: String(values.warmup),
     });
   }
+  if ((values.cache === 'ram' || values.cache === 'disk') && values.augment !== 'none') {
+    throw new UserError(`--cache=${values.cache} and --augment=${values.augment} exclude each other`, {
+      found: 'images that are cut out of their files in another way in each epoch',
+      mend: 'Leave one of them out',
+    });
+  }
   if (values.unfreeze_epoch > 0) requireLaterUnfreezing(values);
   if (values.early_stopping > 0 && values.val_split === 0) {
     throw new UserError('--early_stopping has no validation loss to watch', {
