@@ -4,13 +4,20 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { exitCode, UserError } from '../errors.js';
 import { findFile, findRootDir, projectRoot } from '../options/paths.js';
+import { isPlainFileName } from '../options/run-name.js';
 import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import type { Command } from './command.js';
 
 const options = {
-  run: optionalText({ group: 'Network', type: 'name', help: 'The run whose network to export' }),
+  run: optionalText({
+    group: 'Network',
+    type: 'name',
+    help: 'The run whose network to export',
+    expected: trainOptions.run_name.expected,
+    isValid: isPlainFileName,
+  }),
   best: flag({
     group: 'Network',
     help: 'Of that run the network with the lowest validation loss, rather than the last one',
