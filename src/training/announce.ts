@@ -36,6 +36,13 @@ export function reportModels(history: readonly EpochResult[], config: TrainConfi
   report({ kind: 'saved', what, path: bestModelFile(config) });
 }
 
+/** Warns where a run goes on with our own kernels that was begun without them, or the other way. */
+export function reportKernels(before: boolean | undefined, now: boolean, report: Report): void {
+  if (before === undefined || before === now) return;
+  const change = now ? 'with its own kernels, which it did not have' : 'without its own kernels, which it had';
+  report({ kind: 'warning', message: `This run goes on ${change} before: the last bits will differ` });
+}
+
 /** Bytes of a checkpoint's tensors. */
 export function stateBytes(steps: Steps): number {
   return 4 * countValues([...steps.parameters, ...steps.slotSpecs(steps.counters)]);

@@ -31,6 +31,7 @@ export interface RecordParts {
   data: DataFingerprint;
   files: RunFiles;
   threads: number;
+  kernels?: boolean;
   tensorflowVersion: string;
   report: Report;
   /** Whether the run's name is still this process's. */

@@ -12,7 +12,7 @@ import type { Metrics, Report, Split } from '../reporting/events.js';
 import { nameRunFiles, type RunFiles } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import type { FoundWeights } from '../weights/sources.js';
-import { reportData, reportModel, reportModels, stateBytes } from './announce.js';
+import { reportData, reportKernels, reportModel, reportModels, stateBytes } from './announce.js';
 import { createBadImages, stillUnreadable } from './bad-images.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
@@ -85,6 +85,7 @@ export async function train(
   if (before) {
     const { path, state } = before;
     report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });
+    reportKernels(before.kernels, runtime.kernels.size > 0, report);
   }
   reportData(dataset, report);
   report({ kind: 'dataset', classes: dataset.classes, ...data });
@@ -109,7 +110,7 @@ export async function train(
     report,
   });
   const { classes } = dataset;
-  const about = { classes, preprocessing, data, files, threads: runtime.threads };
+  const about = { classes, preprocessing, data, files, threads: runtime.threads, kernels: runtime.kernels.size > 0 };
   const { tensorflowVersion } = runtime;
   const record = await RunRecord.open(
     { config, steps, badImages, ...about, tensorflowVersion, report, holdsName },

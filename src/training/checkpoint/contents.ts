@@ -22,6 +22,8 @@ export interface CheckpointContents {
   data: DataFingerprint;
   /** Threads within one TensorFlow operation, on which the last bits depend. */
   threads: number;
+  /** Whether the run's steps had our own kernels; unknown in older checkpoints. */
+  kernels?: boolean | undefined;
   /** Where the run logs, with absolute paths. */
   files: RunFiles;
 }
@@ -35,7 +37,7 @@ export function describeContents(
   contents: Omit<CheckpointContents, 'options' | 'classes' | 'preprocessing'>,
   facts: ModelFacts,
 ): Record<string, string> {
-  const { state, data, threads, files } = contents;
+  const { state, data, threads, kernels, files } = contents;
   const { root_dir: root } = facts.config;
   const relativeFiles = Object.entries(files).map(([name, path]) => [name, relative(root, path)]);
   return {
@@ -44,6 +46,7 @@ export function describeContents(
     state: encodeState(state),
     data: toJson(data),
     threads: String(threads),
+    ...(kernels !== undefined && { kernels: String(kernels) }),
     files: toJson(Object.fromEntries(relativeFiles)),
   };
 }
@@ -68,6 +71,7 @@ export function readContents({ path, metadata }: Pick<SealedFile, 'path' | 'meta
       preprocessing: field('preprocessing') as Preprocessing,
       data: field('data') as DataFingerprint,
       threads: Number(metadata['threads']),
+      kernels: metadata['kernels'] === undefined ? undefined : metadata['kernels'] === 'true',
       files: absoluteFiles(field('files') as RunFiles, root),
     };
   } catch (error) {
