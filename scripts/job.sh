@@ -8,6 +8,9 @@
 
 job_depend=()
 
+# Whether there is a key of Weights & Biases, as an option's value.
+job_wandb() { if [[ -n ${WB_KEY:-}${WANDB_API_KEY:-} ]]; then echo True; else echo False; fi; }
+
 job_say() { printf '%s\n' "$*"; }
 job_complain() { printf 'Error: %s\n' "$*" >&2; }
 

@@ -47,6 +47,22 @@ test('by hand, DRY_RUN=1 shows the command and runs nothing', (t) => {
   assert.deepEqual(calls(), []);
 });
 
+test('a key in line 10, or in the environment, turns Weights & Biases on, and stands in no command', (t) => {
+  const { project } = withCluster(t);
+  const command = (text: string, env: Record<string, string> = {}) => {
+    writeFileSync(join(project, 'submit.pbs'), text);
+    return execFileSync('bash', [join(project, 'submit.pbs')], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], DRY_RUN: '1', ...env },
+    });
+  };
+  assert.match(command(shipped), / --wandb=False /);
+  const filledIn = command(shipped.replace('export WB_KEY="${WB_KEY:-}"', 'export WB_KEY="0123abcd"'));
+  assert.match(filledIn, / --wandb=True /);
+  assert.doesNotMatch(filledIn, /0123abcd/);
+  assert.match(command(shipped, { WB_KEY: '0123abcd' }), / --wandb=True /);
+});
+
 describe('submit.pbs', { concurrency: 4 }, () => {
   test('runs once in the folder of its submission, and says where everything lies', async (t) => {
     const cluster = withCluster(t);
