@@ -20,6 +20,7 @@ import { restoreSteps } from './checkpoint/restore.js';
 import { type AnyLoader, evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
 import { openFeatureCache } from './feature-cache.js';
 import { requireGpus } from './gpus.js';
+import { imageCacheFor } from './image-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
 import { partsThatFit } from './memory-room.js';
@@ -101,6 +102,8 @@ export async function train(
   reportModel(steps, config.model, report);
 
   const features = await openFeatureCache({ config, steps, dataset, preprocessing, runtime, report });
+
+  const imageCache = imageCacheFor(config, { images: data.train + data.validation, preprocessing }, report);
 
   const badImages = createBadImages({
     policy: config.bad_images,
@@ -253,7 +256,7 @@ export async function train(
   ): AnyLoader {
     const { batch_size: batchSize, workers } = config;
     if (features) return features.load(split, { order, ...pass });
-    return createLoader({ images, order, batchSize, preprocessing, workers, ...pass });
+    return createLoader({ images, order, batchSize, preprocessing, workers, cache: imageCache, ...pass });
   }
 }
 
