@@ -39,17 +39,25 @@ test('resnet18 agrees with torchvision', async () => {
 
 test('another epsilon in batch norm is too far', async (t) => {
   const { batchNorm } = Module.prototype;
-  t.mock.method(Module.prototype, 'batchNorm', function (this: Module, ...[name, x]: Parameters<typeof batchNorm>) {
-    return batchNorm.call(this, name, x, { epsilon: 1e-4 });
-  });
+  t.mock.method(
+    Module.prototype,
+    'batchNorm',
+    function (this: Module, ...[name, x, layer]: Parameters<typeof batchNorm>) {
+      return batchNorm.call(this, name, x, { ...layer, epsilon: 1e-4 });
+    },
+  );
   assert.ok(tooFar(await compareModel(runtime, resnet18, untrained)).includes('logits'));
 });
 
 test('another momentum in batch norm is too far', async (t) => {
   const { batchNorm } = Module.prototype;
-  t.mock.method(Module.prototype, 'batchNorm', function (this: Module, ...[name, x]: Parameters<typeof batchNorm>) {
-    return batchNorm.call(this, name, x, { momentum: 0.11 });
-  });
+  t.mock.method(
+    Module.prototype,
+    'batchNorm',
+    function (this: Module, ...[name, x, layer]: Parameters<typeof batchNorm>) {
+      return batchNorm.call(this, name, x, { ...layer, momentum: 0.11 });
+    },
+  );
   const { adam: ___, ...sgdOnly } = reference;
   assert.deepEqual(tooFar(await compareModel(runtime, resnet18, sgdOnly)), ['running statistics']);
 });
