@@ -79,8 +79,8 @@ export function writeTextAtomically(path: string, text: string): void {
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * Removes what saves left behind in a folder that were killed: the temporary files and folders of processes that have ended on this
- * machine, and those older than a day, whose process may have been elsewhere. Failures are passed over.
+ * Removes what saves left behind in a folder that were killed: the temporary files and folders of processes that have
+ * ended on this machine, and those older than a day, whose process may have been elsewhere. Failures are passed over.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {

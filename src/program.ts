@@ -20,11 +20,12 @@ export interface ProgramFacts {
 /** Takes some 20 ms, for git. */
 export function programFacts(): ProgramFacts {
   const folder = dirname(dirname(fileURLToPath(import.meta.url)));
-  // A package within somebody's repository is not that repository.
-  const isClone = git(folder, 'rev-parse', '--show-prefix') === '';
+  // A package within somebody's repository, of which it has a prefix, is not that repository.
+  const [prefix, head] = git(folder, 'rev-parse', '--show-prefix', 'HEAD')?.split('\n') ?? [];
+  const isClone = prefix === '';
   return {
     version,
-    commit: isClone ? git(folder, 'rev-parse', 'HEAD') : undefined,
+    commit: isClone ? head : undefined,
     isChanged: isClone && git(folder, 'status', '--porcelain', '--untracked-files=no') !== '',
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,

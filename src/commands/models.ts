@@ -38,16 +38,14 @@ export const modelsCommand: Command<typeof options> = {
 
 /** All networks of the registry, in its order. */
 export async function listModels(): Promise<ListedModel[]> {
-  const [{ findModel, modelNames }, { factsOf }, { modelCost }] = await Promise.all([
+  const [{ modelNames, requireModel }, { factsOf }, { modelCost }] = await Promise.all([
     import('../models/registry.js'),
     import('../models/facts.js'),
     import('../models/cost.js'),
   ]);
   return modelNames().map((name) => {
-    const model = findModel(name);
-    if (!model) throw new Error(`internal: the registry lists ${name} and does not find it`);
     const facts = factsOf(name);
-    const { parameters, macs } = modelCost(model, { classes: 1000, crop: facts.crop });
+    const { parameters, macs } = modelCost(requireModel(name), { classes: 1000, crop: facts.crop });
     const { crop, top1, weights, licence } = facts;
     return {
       name,

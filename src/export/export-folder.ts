@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { removeLeftovers, syncFolder, temporaryPath, writeAll, writeAtomically } from '../atomic-file.js';
 import { messageOf, UserError } from '../errors.js';
+import { cannotWrite } from '../reporting/run-files.js';
 import { hasCode } from '../system-error.js';
 
 /** In every export, and in nothing else: what may be replaced by another. */
@@ -54,11 +55,7 @@ async function orUserError(path: string, action: () => Promise<void>): Promise<v
   try {
     await action();
   } catch (error) {
-    throw new UserError(
-      `Cannot write to '${path}'`,
-      { found: messageOf(error), mend: 'Choose another --output or make room there' },
-      { cause: error },
-    );
+    throw cannotWrite(path, error, '--output');
   }
 }
 

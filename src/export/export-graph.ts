@@ -2,17 +2,16 @@
 
 import { Graph, type Tensor } from '../graph/graph.js';
 import { exp } from '../graph/ops/activation.js';
-import { cast } from '../graph/ops/array.js';
 import { logSoftmax } from '../graph/ops/loss.js';
-import { mul, sub } from '../graph/ops/math.js';
-import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
+import { identity, placeholder } from '../graph/ops/source.js';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.js';
 import { foldConstants } from '../graph/passes/fold-constants.js';
 import { freeze, type VariableValue } from '../graph/passes/freeze.js';
 import { permute } from '../graph/passes/permute.js';
+import { normalised } from '../models/image-input.js';
 import { Module } from '../models/module.js';
 import { ParameterStore } from '../models/parameters.js';
-import { findModel } from '../models/registry.js';
+import { requireModel } from '../models/registry.js';
 import type { ExportedNetwork, InputKind } from './network.js';
 
 export interface ExportGraphOptions {
@@ -35,23 +34,13 @@ export function frozenGraph(network: ExportedNetwork, { input, byteType = 'uint8
   const graph = new Graph();
   const { crop } = preprocessing;
   const pixels = placeholder(graph, 'pixels', input === 'floats' ? 'float32' : byteType, [null, crop, crop, 3]);
-  const images = input === 'floats' ? pixels : graph.scope('input', () => normalise(pixels, preprocessing));
+  const images = input === 'floats' ? pixels : graph.scope('input', () => normalised(pixels, preprocessing));
   const parameters = new ParameterStore(graph);
   const module = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
-  const found = findModel(model);
-  if (!found) throw new Error(`internal: there is no model ${model}`);
-  const logits = found.build(module, images, classes.length);
+  const logits = requireModel(model).build(module, images, classes.length);
   const probabilities = identity(exp(logSoftmax(logits)), 'probabilities');
   const values = valuesOf(parameters, network);
   return freeze({ pixels, probabilities }, values);
-}
-
-/** (x / 255 - mean) / std */
-function normalise(pixels: Tensor, { mean, std }: ExportedNetwork['preprocessing']): Tensor {
-  const { graph } = pixels;
-  const scale = std.map((deviation) => 1 / (255 * deviation));
-  const shift = std.map((deviation, channel) => (mean[channel] ?? 0) / deviation);
-  return sub(mul(cast(pixels, 'float32'), floatConstant(graph, scale)), floatConstant(graph, shift));
 }
 
 /** The weights as they lie in the graph. */

@@ -1,9 +1,9 @@
 // The network in a file of weights, with what the file says of it.
 
-import { type Preprocessing, preprocessings } from '../data/preprocessing.js';
+import type { Preprocessing } from '../data/preprocessing.js';
 import { UserError } from '../errors.js';
-import { factsOf } from '../models/facts.js';
-import { findModel, modelNames } from '../models/registry.js';
+import { publishedPreprocessing } from '../models/facts.js';
+import { modelNames, requireModel } from '../models/registry.js';
 import { structureOf } from '../models/structure.js';
 import { checkModelName } from '../options/model-name.js';
 import { fitWeights } from '../weights/state-dict.js';
@@ -38,15 +38,14 @@ export async function openNetwork(source: string, model?: string): Promise<Opene
     throw new UserError(`${source} does not say which network it holds`, { mend: 'Name it with --model' });
   }
   checkModelName(name, modelNames());
-  const found = findModel(name);
-  if (!found) throw new Error(`internal: there is no model ${name}`);
+  const found = requireModel(name);
   // Under other publishers' names the last layer is the last one, too.
   const head = [...weights].findLast(([key]) => key.startsWith(`${found.head}.`))?.[1] ?? [...weights.values()].at(-1);
   const classes =
     (metadata['classes'] && (JSON.parse(metadata['classes']) as string[])) || numbered(head?.shape[0] ?? 0);
   const preprocessing = metadata['preprocessing']
     ? (JSON.parse(metadata['preprocessing']) as Preprocessing)
-    : ownPreprocessing(name);
+    : publishedPreprocessing(name);
   const { parameters } = structureOf(found, { classes: Math.max(classes.length, 1), crop: preprocessing.crop });
   const expected = parameters.all.map(({ name, spec: { shape } }) => ({ name, shape }));
   const fitted = fitWeights(expected, weights, { head: found.head, source });
@@ -57,11 +56,6 @@ export async function openNetwork(source: string, model?: string): Promise<Opene
 }
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => String(index));
-
-function ownPreprocessing(model: string): Preprocessing {
-  const { resize, crop, interpolation, mean, std } = factsOf(model);
-  return { ...preprocessings.resnet, resize, crop, interpolation, mean, std };
-}
 
 function historyOf(metadata: Readonly<Record<string, string>>): History {
   const parsed = (key: string) => (metadata[key] === undefined ? undefined : JSON.parse(metadata[key]));

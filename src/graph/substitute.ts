@@ -2,7 +2,7 @@
 // tensor.
 
 import { createHash } from 'node:crypto';
-import type { Node, Tensor } from './graph.js';
+import type { Graph, Node, Tensor } from './graph.js';
 
 /** The nodes that need any of `tensors`, whether by their value or only to come after them. */
 export function nodesAfter(tensors: Iterable<Tensor>): Set<Node> {
@@ -68,15 +68,20 @@ export function substitute<K extends string>(
     return copies.get(tensor.node)?.outputs[tensor.index] ?? tensor;
   };
   for (const node of between) {
-    const { op, name, attributes, outputs, controls, device } = node;
     const inputs = node.inputs.map(tensorFor);
-    const copiedControls = controls.map((control) => copies.get(control) ?? control);
-    // Outputs are differentiated before, or not at all.
-    const add = () => graph.add({ op, name, inputs, attributes, outputs, backward: () => 'final' });
-    const copy = graph.after(copiedControls, () => graph.on(device, add));
-    copies.set(node, copy);
+    const copiedControls = node.controls.map((control) => copies.get(control) ?? control);
+    copies.set(
+      node,
+      graph.after(copiedControls, () => copyNode(node, inputs, graph)),
+    );
   }
   return Object.fromEntries(
     Object.entries<Tensor>(outputs).map(([name, tensor]) => [name, tensorFor(tensor)]),
   ) as Record<K, Tensor>;
+}
+
+/** The same node with other inputs, on the same device. It is no longer there to be differentiated. */
+export function copyNode(node: Node, inputs: readonly Tensor[], graph: Graph): Node {
+  const { op, name, attributes, outputs, device } = node;
+  return graph.on(device, () => graph.add({ op, name, inputs, attributes, outputs, backward: () => 'final' }));
 }

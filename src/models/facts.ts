@@ -3,6 +3,8 @@
 // (https://pytorch.org/vision/stable/models.html). Where it publishes two sets, these are the older ones
 // (IMAGENET1K_V1), which the hub's `tv_in1k` files hold; RegNets are on the hub with the newer ones only.
 
+import type { Preprocessing } from '../data/preprocessing.js';
+
 /** Red, green, blue, for pixel values in 0 .. 1. */
 type Channels = readonly [number, number, number];
 
@@ -168,4 +170,10 @@ export function factsOf(model: string): ModelFacts {
 /** All models about which something is known, which are those of the registry. */
 export function modelsWithFacts(): readonly string[] {
   return Object.keys(table);
+}
+
+/** How images are prepared for a model's published weights. */
+export function publishedPreprocessing(model: string): Preprocessing {
+  const { resize, crop, interpolation, mean, std } = factsOf(model);
+  return { resize, crop, interpolation, mean, std };
 }

@@ -32,3 +32,10 @@ export function modelNames(): readonly string[] {
 export function findModel(name: string): Model | undefined {
   return models.get(name);
 }
+
+/** The model of a name that was checked; throws `internal:` where there is none. */
+export function requireModel(name: string): Model {
+  const model = findModel(name);
+  if (!model) throw new Error(`internal: there is no model ${name}, and nobody has checked`);
+  return model;
+}

@@ -45,9 +45,7 @@ export function paddingOf(
   const [rows, columns] = ([0, 1] as const).map((axis) => {
     const length = knownDimension(x.shape, axis + 1);
     if (padding !== 'same') return axisPadding(length, { ...window, padding }, axis);
-    const extent = (pairOf(window.kernel)[axis] - 1) * (window.dilation ?? 1) + 1;
-    const total = Math.max((Math.ceil(length / window.stride) - 1) * window.stride + extent - length, 0);
-    return { before: Math.floor(total / 2), after: Math.ceil(total / 2) };
+    return samePadding(length, extentOf(window, axis), window.stride);
   });
   return [rows?.before ?? 0, rows?.after ?? 0, columns?.before ?? 0, columns?.after ?? 0];
 }
@@ -59,16 +57,27 @@ export function axisPadding(
   axis: 0 | 1,
 ): { before: number; after: number; isSame: boolean } {
   const before = pairOf(padding)[axis];
-  const extent = (pairOf(kernel)[axis] - 1) * dilation + 1;
+  const extent = extentOf({ kernel, dilation }, axis);
   const room = (length + 2 * before - extent) / stride;
   let positions = (ceilMode ? Math.ceil(room) : Math.floor(room)) + 1;
   if (ceilMode && (positions - 1) * stride >= length + before) positions -= 1;
   if (positions < 1) throw new Error(`internal: a window of ${extent} does not fit into a length of ${length}`);
   const after = Math.max((positions - 1) * stride + extent - length - before, 0);
 
-  const samePositions = Math.ceil(length / stride);
-  const sameTotal = Math.max((samePositions - 1) * stride + extent - length, 0);
-  return { before, after, isSame: samePositions === positions && Math.floor(sameTotal / 2) === before };
+  const same = samePadding(length, extent, stride);
+  return { before, after, isSame: same.positions === positions && same.before === before };
+}
+
+/** What TensorFlow adds for SAME, the odd pixel behind. */
+function samePadding(length: number, extent: number, stride: number) {
+  const positions = Math.ceil(length / stride);
+  const total = Math.max((positions - 1) * stride + extent - length, 0);
+  return { positions, before: Math.floor(total / 2), after: Math.ceil(total / 2) };
+}
+
+/** Pixels from the first to the last that a window sees. */
+function extentOf({ kernel, dilation = 1 }: Pick<Window, 'kernel' | 'dilation'>, axis: 0 | 1): number {
+  return (pairOf(kernel)[axis] - 1) * dilation + 1;
 }
 
 export function pairOf(value: Pair): readonly [height: number, width: number] {

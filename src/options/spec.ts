@@ -148,15 +148,24 @@ export function bareOrText<const T extends string>(
  * `D-HH:MM:SS`.
  */
 export function duration(spec: Described & { defaultText: string }): OptionSpec<number | undefined> {
+  const expected = 'a length of time such as 90m, 1.5h, 01:30:00 or 1-12:00:00';
+  return optionalParsed({ ...spec, type: 'time', expected, parse: parseDuration });
+}
+
+/** A value of its own notation that may be left out. */
+function optionalParsed<T>(
+  spec: Described & Pick<OptionSpec<T>, 'type' | 'expected' | 'defaultText' | 'parse'>,
+): OptionSpec<T | undefined> {
+  const { type, expected, defaultText, parse } = spec;
   return {
     ...describedBy(spec),
-    type: 'time',
-    expected: 'a length of time such as 90m, 1.5h, 01:30:00 or 1-12:00:00',
+    type,
+    expected,
     default: () => undefined,
-    defaultText: spec.defaultText,
+    defaultText,
     isFlag: false,
     choices: [],
-    parse: parseDuration,
+    parse,
   };
 }
 
@@ -174,16 +183,12 @@ export function parseDuration(text: string): number | undefined {
 
 /** An amount of memory in megabytes that may be left out: `24gb`, `24G`, `500mb`. */
 export function memorySize(spec: Described & { defaultText: string }): OptionSpec<number | undefined> {
-  return {
-    ...describedBy(spec),
+  return optionalParsed({
+    ...spec,
     type: 'size',
     expected: 'an amount of memory such as 24gb or 500mb',
-    default: () => undefined,
-    defaultText: spec.defaultText,
-    isFlag: false,
-    choices: [],
     parse: parseMemory,
-  };
+  });
 }
 
 function parseMemory(text: string): number | undefined {

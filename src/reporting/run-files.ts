@@ -79,8 +79,8 @@ function orUserError<T>(path: string, action: () => T): T {
   }
 }
 
-/** For a file or folder of a run's outputs that the file system refuses. */
-export function cannotWrite(path: string, error: unknown): UserError {
-  const mend = 'Choose another --root_dir or make room there';
+/** For a file or folder that the file system refuses, and that `option` has named. */
+export function cannotWrite(path: string, error: unknown, option = '--root_dir'): UserError {
+  const mend = `Choose another ${option} or make room there`;
   return new UserError(`Cannot write to '${path}'`, { found: messageOf(error), mend }, { cause: error });
 }

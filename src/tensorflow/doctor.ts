@@ -6,6 +6,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../errors.js';
+import { readableText } from '../readable-text.js';
 import {
   cacheFolder,
   chosenVariant,
@@ -149,7 +150,7 @@ async function tryToLoad(): Promise<{ device?: 'cpu' | 'cuda'; failure?: string 
 }
 
 function gatherProcessor(): ProcessorFacts {
-  const text = orUndefined(() => readFileSync('/proc/cpuinfo', 'utf8')) ?? '';
+  const text = readableText('/proc/cpuinfo');
   const flags = new Set((/^(?:flags|Features)\s*:\s*(.*)$/m.exec(text)?.[1] ?? '').split(' '));
   const names =
     process.arch === 'arm64'
@@ -164,7 +165,7 @@ function gatherProcessor(): ProcessorFacts {
 
 /** How many cores a container's quota lets this process use; undefined without one. */
 function quotaCores(): number | undefined {
-  const [quota, period] = (orUndefined(() => readFileSync('/sys/fs/cgroup/cpu.max', 'utf8')) ?? 'max').split(' ');
+  const [quota, period] = (readableText('/sys/fs/cgroup/cpu.max') || 'max').split(' ');
   return quota === undefined || quota === 'max' ? undefined : Number(quota) / Number(period);
 }
 

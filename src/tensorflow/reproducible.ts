@@ -1,8 +1,8 @@
 // What TensorFlow reads from the environment, once: what decides, beside weights and data, which bits it computes (the
 // number of threads over which a sum is spread, and on a GPU the algorithms that are allowed), and a GPU's memory.
 
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { readableText } from '../readable-text.js';
 
 export interface RuntimeOptions {
   /** Allow only algorithms that compute the same bits each time; it makes a difference on GPUs only. */
@@ -45,16 +45,8 @@ function threadsFromUser(): number | undefined {
 
 /** As TensorFlow counts them: those on which this process may run, whatever share of them a container has. */
 function allowedCores(): number {
-  const status = tryToRead('/proc/self/status');
+  const status = readableText('/proc/self/status');
   const mask = /^Cpus_allowed:\s*([0-9a-f,]+)$/m.exec(status)?.[1] ?? '';
   const bits = [...mask.replaceAll(',', '')].map((digit) => Number.parseInt(digit, 16).toString(2).replaceAll('0', ''));
   return bits.join('').length || availableParallelism();
-}
-
-function tryToRead(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -3,9 +3,9 @@
 // group's beginning, so that a group can be dropped without a trace.
 
 import type { Graph, Node, Tensor } from '../graph/graph.js';
-import { add, div, mul } from '../graph/ops/math.js';
+import { div, mul } from '../graph/ops/math.js';
 import { floatConstant } from '../graph/ops/source.js';
-import { Variable } from '../graph/ops/state.js';
+import { ownCopy, Variable } from '../graph/ops/state.js';
 import type { Signature } from '../graph/saved-model.js';
 import { filled, type Parameter } from '../models/parameters.js';
 import type { Group, Optimizer } from './optimizer.js';
@@ -62,8 +62,7 @@ export class GradientSums {
         outputs: doneAfter(graph, [
           this.#weight.assign(floatConstant(graph, 0)),
           ...[...this.#sums.values()].map(({ variable }) => variable.assign(filled(graph, 0, variable.shape))),
-          // A copy of its own: a variable's memory may be shared with what was assigned to it.
-          ...kept.map(({ variable, copy }) => copy.assign(add(variable.read(), floatConstant(graph, 0)))),
+          ...kept.map(({ variable, copy }) => copy.assign(ownCopy(variable.read()))),
         ]),
       },
       apply: { inputs: optimizer.inputs(groups), outputs: doneAfter(graph, this.#updates(optimizer)) },
@@ -71,7 +70,7 @@ export class GradientSums {
         inputs: {},
         outputs: doneAfter(
           graph,
-          kept.map(({ variable, copy }) => variable.assign(add(copy.read(), floatConstant(graph, 0)))),
+          kept.map(({ variable, copy }) => variable.assign(ownCopy(copy.read()))),
         ),
       },
     }));

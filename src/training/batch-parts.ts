@@ -1,12 +1,13 @@
 // A batch in parts, where there is no memory for all of it at once.
 
-import type { FeatureBatch, StepBatch, StepResult } from './steps.js';
+import { isOutOfMemory } from './out-of-memory.js';
+import type { AnyStepBatch, StepResult } from './step-values.js';
 
 /** Images, of `imageBytes` each, or features: those `from` up to before `to` of a batch. */
 export function partOf(
-  batch: StepBatch | FeatureBatch,
+  batch: AnyStepBatch,
   { from, to, imageBytes }: { from: number; to: number; imageBytes: number },
-): StepBatch | FeatureBatch {
+): AnyStepBatch {
   const images = batch.labels.length;
   if (from === 0 && to === images) return batch;
   const labels = batch.labels.slice(from, to);
@@ -39,4 +40,42 @@ export function joined(results: readonly StepResult[]): StepResult {
     correctAt1: total((result) => result.correctAt1),
     correctAt5: total((result) => result.correctAt5),
   };
+}
+
+/** So many images are computed in so many parts. */
+export interface Split {
+  images: number;
+  parts: number;
+}
+
+export interface PartsOptions {
+  imageBytes: number;
+  /** In how many parts a batch is cut at once. */
+  parts: number;
+  /** Hears of further cuts; without it, want of memory is an error. */
+  onSplit: ((split: Split) => void) | undefined;
+}
+
+/** Does `work` on each part of a batch; where there is no memory for one, on its halves. */
+export function workInParts<T>(
+  batch: AnyStepBatch,
+  work: (part: AnyStepBatch) => T,
+  { imageBytes, parts, onSplit }: PartsOptions,
+): T[] {
+  const images = batch.labels.length;
+  const waiting = cuts(images, parts).slice(1);
+  const results: T[] = [];
+  for (let from = 0; from < images; ) {
+    const to = waiting[0] ?? images;
+    try {
+      results.push(work(partOf(batch, { from, to, imageBytes })));
+      from = to;
+      waiting.shift();
+    } catch (error) {
+      if (!onSplit || !isOutOfMemory(error) || to - from === 1) throw error;
+      waiting.unshift(from + Math.ceil((to - from) / 2));
+      onSplit({ images, parts: Math.ceil((2 * images) / (to - from)) });
+    }
+  }
+  return results;
 }

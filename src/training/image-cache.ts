@@ -13,11 +13,11 @@ export function imageCacheFor(
   { cache, root_dir: root, data_dir: dataDir }: Pick<TrainConfig, 'cache' | 'root_dir' | 'data_dir'>,
   { images, preprocessing }: { images: number; preprocessing: Preprocessing },
   report: Report,
-  freeBytes: number = availableBytes(),
+  freeBytes?: number,
 ): CacheSettings | undefined {
   if (cache === 'disk') return { kind: 'disk', folder: join(root, 'outputs', 'images'), dataDir };
   if (cache !== 'ram') return undefined;
-  const bytes = Math.floor(mostOfMemory * freeBytes);
+  const bytes = Math.floor(mostOfMemory * (freeBytes ?? availableBytes()));
   const fitting = Math.floor(bytes / (3 * preprocessing.crop ** 2));
   if (fitting < images) {
     const message = `Memory has room for ${fitting} of ${images} decoded images; the others are decoded in every epoch`;

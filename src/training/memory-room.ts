@@ -1,8 +1,9 @@
 // How large a batch there is room for on a processor. There, Linux ends a process that takes too much without a word, so
 // that it has to be known beforehand. (A GPU's allocator says so, and nothing needs to be known.)
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readableText } from '../readable-text.js';
 import type { StepBatch, Steps } from './steps.js';
 
 /** What is left alone, for the loader and everybody else. */
@@ -54,19 +55,19 @@ function peakBytes(work: () => void): number {
     return Number.NaN;
   }
   work();
-  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readTextIfReadable('/proc/self/status'))?.[1];
+  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readableText('/proc/self/status'))?.[1];
   return 1024 * Number(kilobytes ?? Number.NaN);
 }
 
 /** What the machine has free, or what the limits of this process or of its job's or container's control groups leave. */
 export function availableBytes(): number {
-  const free = /^MemAvailable:\s+(\d+) kB/m.exec(readTextIfReadable('/proc/meminfo'))?.[1];
+  const free = /^MemAvailable:\s+(\d+) kB/m.exec(readableText('/proc/meminfo'))?.[1];
   return Math.min(1024 * Number(free ?? Number.POSITIVE_INFINITY), ...processLimits(), ...groupLimits());
 }
 
 /** What `ulimit -d` and `ulimit -v` leave. */
 function processLimits(): number[] {
-  const [limits, status] = ['limits', 'status'].map((name) => readTextIfReadable(join('/proc/self', name)));
+  const [limits, status] = ['limits', 'status'].map((name) => readableText(join('/proc/self', name)));
   return (
     [
       ['Max data size', 'VmData'],
@@ -81,7 +82,7 @@ function processLimits(): number[] {
 
 /** What each control group around this process leaves, by cgroups(7), version 2 or 1. */
 function groupLimits(): number[] {
-  const lines = readTextIfReadable('/proc/self/cgroup').split('\n');
+  const lines = readableText('/proc/self/cgroup').split('\n');
   return lines.flatMap((line) => {
     const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === '') return limitsUpwards('/sys/fs/cgroup', path, ['memory.max', 'memory.current']);
@@ -95,21 +96,13 @@ function limitsUpwards(root: string, path: string, [limitName, usedName]: readon
   for (let folder = join(root, path); folder.startsWith(root); folder = dirname(folder)) {
     const [limit, used] = [limitName, usedName].map((name) => numberIn(join(folder, name)));
     // What is cached of files makes way.
-    const cached = /^(?:total_)?inactive_file (\d+)/m.exec(readTextIfReadable(join(folder, 'memory.stat')))?.[1];
+    const cached = /^(?:total_)?inactive_file (\d+)/m.exec(readableText(join(folder, 'memory.stat')))?.[1];
     if (limit !== undefined && used !== undefined) left.push(limit - used + Number(cached ?? 0));
   }
   return left.map((bytes) => Math.max(0, bytes));
 }
 
 function numberIn(path: string): number | undefined {
-  const text = readTextIfReadable(path).trim();
+  const text = readableText(path).trim();
   return /^\d+$/.test(text) ? Number(text) : undefined;
-}
-
-function readTextIfReadable(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -1,7 +1,7 @@
 // In which arithmetic a run computes where nobody says so: in 16 bits where that is faster than float32.
 
-import { readFileSync } from 'node:fs';
 import type { FloatType } from '../graph/types.js';
+import { readableText } from '../readable-text.js';
 import { hasNvidiaGpu, listGpus } from '../tensorflow/gpu.js';
 
 export type Precision = 'fp32' | 'bf16' | 'fp16';
@@ -15,7 +15,7 @@ export interface Hardware {
   cpuInfo: () => string;
 }
 
-const thisMachine: Hardware = { hasGpu: hasNvidiaGpu, gpus: listGpus, cpuInfo: readCpuInfo };
+const thisMachine: Hardware = { hasGpu: hasNvidiaGpu, gpus: listGpus, cpuInfo: () => readableText('/proc/cpuinfo') };
 
 /** `auto` made concrete for this machine, always the same one; anything else as it is. */
 export function choosePrecision(
@@ -52,12 +52,4 @@ function processorIsFast(cpuInfo: string): boolean {
   if (flags.has('amx_bf16')) return true;
   if (!flags.has('avx512_bf16')) return false;
   return field('vendor_id') === 'AuthenticAMD' || (field('cpu family') === '6' && field('model') === '85');
-}
-
-function readCpuInfo(): string {
-  try {
-    return readFileSync('/proc/cpuinfo', 'utf8');
-  } catch {
-    return '';
-  }
 }

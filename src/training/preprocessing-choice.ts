@@ -1,5 +1,5 @@
 import { type Preprocessing, preprocessings } from '../data/preprocessing.js';
-import { factsOf } from '../models/facts.js';
+import { publishedPreprocessing } from '../models/facts.js';
 import type { TrainConfig } from '../options.js';
 
 /**
@@ -7,7 +7,5 @@ import type { TrainConfig } from '../options.js';
  * mean, std); everything else is the same for every model.
  */
 export function preprocessingFor(pre: TrainConfig['pre'], model: string): Preprocessing {
-  if (pre !== 'auto') return preprocessings[pre];
-  const { resize, crop, interpolation, mean, std } = factsOf(model);
-  return { resize, crop, interpolation, mean, std };
+  return pre === 'auto' ? publishedPreprocessing(model) : preprocessings[pre];
 }

@@ -3,19 +3,11 @@
 import type { Dataset } from '../data/dataset.js';
 import { freezingOf } from '../models/freezing.js';
 import type { Model } from '../models/model.js';
-import { findModel } from '../models/registry.js';
 import { structureOf } from '../models/structure.js';
 import type { TrainConfig } from '../options.js';
 import { balancedWeights, classCounts } from './class-weights.js';
 import { keepsFeatures } from './feature-cache.js';
 import { floatTypeOf, type Precision } from './precision-choice.js';
-
-/** The model of a name that was checked. */
-export function requireModel(name: string): Model {
-  const model = findModel(name);
-  if (!model) throw new Error(`internal: the model ${name} was not checked`);
-  return model;
-}
 
 /** Throws a `UserError` where `freeze` does not fit the model, before anything is downloaded or created. */
 export function requireFreezable(freeze: string, model: Model, crop: number): void {

@@ -1,6 +1,7 @@
 // The same network on several devices, each with a part of the batch, as torch.nn.DataParallel: gradients are averaged,
 // each replica normalises by its own part, and the running statistics are the first one's.
 
+import { defined } from '../defined.js';
 import type { Graph, Tensor } from '../graph/graph.js';
 import { split } from '../graph/ops/array.js';
 import { add, div, mul } from '../graph/ops/math.js';
@@ -80,9 +81,4 @@ export function sharesOf(inputs: ReplicaInputs, replicas: number): ReplicaShare[
     count: defined(counts?.[index]),
     counts: defined(weights?.[index]),
   }));
-}
-
-function defined<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('internal: a batch without parts');
-  return value;
 }

@@ -1,35 +1,35 @@
 // One network's training and evaluation as one graph: forward and backward pass, optimizer, running statistics.
 
-import { gradients } from '../graph/autodiff.js';
+import { defined } from '../defined.js';
 import { Graph, type Node, type Tensor } from '../graph/graph.js';
-import { cast, reshape } from '../graph/ops/array.js';
+import { cast } from '../graph/ops/array.js';
 import { onlyIf, ranOrNot } from '../graph/ops/control.js';
-import { inTopK } from '../graph/ops/loss.js';
-import { add, div, finite, halfSquares, mul, sum } from '../graph/ops/math.js';
+import { add, finite, halfSquares, sum } from '../graph/ops/math.js';
 import { identity, placeholder } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
-import type { FloatType } from '../graph/types.js';
 import { type Frozen, freezingOf } from '../models/freezing.js';
-import type { Model } from '../models/model.js';
-import { type BuildContext, Module } from '../models/module.js';
 import { type Parameter, ParameterStore } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
 import { GradientSums, type GroupSignatures } from './accumulation.js';
 import { type FeatureSizes, type FeatureStepName, featureSteps } from './feature-cut.js';
-import { type GraphInput, graphInput, type InputImages } from './input.js';
-import { type LossOptions, lossWeight, trainingLoss } from './loss.js';
-import { type MixInputs, mixImages, mixInputs } from './mixing.js';
+import { graphInput, type InputImages } from './input.js';
+import { trainingLoss } from './loss.js';
+import { mixInputs } from './mixing.js';
+import {
+  addCounts,
+  countCorrect,
+  differentiate,
+  forward,
+  type NetworkOptions,
+  type PassParts,
+} from './network-pass.js';
 import { createOptimizer, type Group, type Optimizer, type OptimizerOptions } from './optimizer.js';
-import { average, type ReplicaShare, replicaInputs, sharesOf } from './replicas.js';
+import { average, replicaInputs, sharesOf } from './replicas.js';
 import { initSignatures, type SlotStep, slotSignatures } from './state-signatures.js';
 
-export interface StepGraphOptions extends LossOptions {
-  model: Model;
-  classes: number;
+export interface StepGraphOptions extends NetworkOptions {
   input: InputImages;
   optimizer: OptimizerOptions;
-  /** Type of activations and convolutions. */
-  precision?: FloatType;
   /** Whether dropout and stochastic depth drop anything in training; they do by default. */
   dropout?: boolean;
   /** What stays as it is: none, backbone, or a module up to which all does. */
@@ -166,15 +166,10 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   };
 }
 
-interface StepParts {
+interface StepParts extends PassParts {
   graph: Graph;
-  input: GraphInput;
-  parameters: ParameterStore;
   optimizer: Optimizer;
-  frozen: Frozen | undefined;
   groupOf: (name: string) => Group;
-  /** By which the loss is multiplied before it is differentiated, so that small gradients are not lost in float16. */
-  lossScale: Tensor | undefined;
   /** Where gradients go that are not to change anything yet. */
   sums: GradientSums | undefined;
 }
@@ -252,77 +247,9 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
   };
 }
 
-interface ReplicaParts {
-  random: StepRandom | undefined;
-  mixing: MixInputs | undefined;
-  /** Its part of the batch; all of it where there is one replica. */
-  share: ReplicaShare | undefined;
-}
-
-/** Forward and backward pass of one replica, on the device that is current. */
-function differentiate(
-  options: StepGraphOptions,
-  { graph, input, parameters, frozen, lossScale }: StepParts,
-  { random, mixing, share }: ReplicaParts,
-) {
-  const { images, labels } = share ? input.part(share.first, share.count) : input;
-  const mixed = mixing ? mixImages(images, mixing) : images;
-  const { logits, context } = forward(options, parameters, mixed, { training: true, random, frozen });
-  const labelShare = mixing?.mix_label_share;
-  const loss = trainingLoss(logits, labels, options.classes, { ...options, labelShare });
-  const read = [...context.reads];
-  const found = gradients(
-    lossScale ? mul(loss, lossScale) : loss,
-    read.map(([, tensor]) => tensor),
-  );
-  const unscaled = (gradient: Tensor) => (lossScale ? div(gradient, lossScale) : gradient);
-  const weight = () => {
-    const counted = lossWeight(labels, options.classes, { ...options, labelShare });
-    return share ? mul(counted, reshape(share.counts, [])) : counted;
-  };
-  return {
-    ...{ graph, context, logits, labels, loss, weight, counts: share?.counts },
-    gradients: new Map(read.map(([parameter], index) => [parameter, unscaled(defined(found[index]))])),
-  };
-}
-
 /** Whether all of these scalars are finite: so is their sum, save where they are near to overflowing anyway. */
 function areFinite(scalars: readonly Tensor[]): Tensor {
   return finite(scalars.reduce((total, scalar) => add(total, scalar)));
-}
-
-function forward(
-  { model, classes, precision = 'float32' }: StepGraphOptions,
-  parameters: ParameterStore,
-  images: Tensor,
-  mode: Pick<BuildContext, 'training' | 'random' | 'frozen'>,
-): { logits: Tensor; context: BuildContext } {
-  const context: BuildContext = { parameters, ...mode, reads: new Map(), statistics: [] };
-  const logits = model.build(new Module(context), cast(images, precision), classes);
-  return { logits: cast(logits, 'float32'), context };
-}
-
-interface Scored {
-  logits: Tensor;
-  labels: Tensor;
-  /** 0 where they do not count. */
-  counts?: Tensor | undefined;
-}
-
-/** correct_at_k: how many labels are among their row's k highest scores. */
-function countCorrect({ logits, labels, counts }: Scored, classes: number) {
-  const correct = (k: number) => {
-    const count = sum(cast(inTopK(logits, labels, Math.min(k, classes)), 'int32'));
-    return counts ? mul(count, reshape(cast(counts, 'int32'), [])) : count;
-  };
-  return { correct_at_1: correct(1), correct_at_5: correct(5) };
-}
-
-function addCounts(counts: readonly ReturnType<typeof countCorrect>[]): ReturnType<typeof countCorrect> {
-  return counts.reduce((total, count) => ({
-    correct_at_1: add(total.correct_at_1, count.correct_at_1),
-    correct_at_5: add(total.correct_at_5, count.correct_at_5),
-  }));
 }
 
 /** The same outputs, which appear only once `nodes` have run. */
@@ -331,9 +258,4 @@ function after<K extends string>(graph: Graph, nodes: readonly Node[], outputs: 
     const delayed = Object.entries<Tensor>(outputs).map(([name, tensor]) => [name, identity(tensor, name)]);
     return Object.fromEntries(delayed) as Record<K, Tensor>;
   });
-}
-
-function defined<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('internal: two lists differ in length');
-  return value;
 }

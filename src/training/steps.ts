@@ -3,11 +3,10 @@
 import { float32, type HostTensor, int32, openSession, outputOf, type Runtime } from '../graph/session.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { StateDict } from '../weights/state-dict.js';
-import { cuts, joined, partOf } from './batch-parts.js';
+import { joined, type Split, workInParts } from './batch-parts.js';
 import type { FeatureSizes } from './feature-cut.js';
 import { type Mix, mixFeeds, unmixed } from './mixing.js';
 import type { Group, GroupState, SlotKind } from './optimizer.js';
-import { isOutOfMemory } from './out-of-memory.js';
 import { replicaFeeds } from './replicas.js';
 import { phaseOf, type SlotStep } from './state-signatures.js';
 import { buildStepGraph, type GroupStep, type StepGraphOptions, type StepName } from './step-graph.js';
@@ -23,35 +22,20 @@ import {
   slotSpecsAt,
   type TensorSpec,
 } from './step-state.js';
+import {
+  type AnyStepBatch,
+  asInputs,
+  asStateDict,
+  concatenated,
+  type FeatureBatch,
+  feeds,
+  floats,
+  result,
+  type StepBatch,
+  type StepResult,
+} from './step-values.js';
 
-export type { FeatureSizes, StepCounters, StepState };
-
-/** Images and labels as the loader hands them out. */
-export interface StepBatch {
-  /** The bytes of [N, H, W, 3], row-major; the buffer reaches to the next multiple of 4. */
-  pixels: Uint8Array;
-  labels: Int32Array;
-}
-
-/** What a frozen backbone makes of images, in place of them. */
-export interface FeatureBatch {
-  /** [N, size], row-major. */
-  features: Float32Array;
-  labels: Int32Array;
-}
-
-export interface StepResult {
-  images: number;
-  /** False where the guard left the step out: nothing has changed but `counters`. */
-  applied: boolean;
-  /** Whether that was for gradients that float16 can't hold at the scale of the loss, which is lower now. */
-  hasOverflowed?: boolean;
-  /** Mean over the batch. */
-  loss: number;
-  /** How many labels were the highest, or among the five highest scores. */
-  correctAt1: number;
-  correctAt5: number;
-}
+export type { FeatureBatch, FeatureSizes, StepBatch, StepCounters, StepResult, StepState };
 
 export interface StepExtras {
   /** The learning rate of all but the last layer; the same where none is given. */
@@ -86,12 +70,12 @@ export interface Steps {
   /** Those that training changes before `unfreeze`. */
   readonly trained: readonly ParameterSpec[];
   /** One optimizer step: to the bit the same one by the features of `features('train', batch)`. */
-  train(batch: StepBatch | FeatureBatch, learningRate: number, extras?: StepExtras): StepResult;
+  train(batch: AnyStepBatch, learningRate: number, extras?: StepExtras): StepResult;
   /**
    * Adds the gradients of a batch to those of its group and moves the running statistics, for steps that were compiled
    * with `accumulate`. A batch that the guard leaves out is not in the group.
    */
-  accumulate(batch: StepBatch | FeatureBatch, extras?: Pick<StepExtras, 'mix'>): StepResult;
+  accumulate(batch: AnyStepBatch, extras?: Pick<StepExtras, 'mix'>): StepResult;
   /** One optimizer step by the group's mean gradient, each image counting alike; none where the group has no batch. */
   endGroup(learningRate: number, extras?: Pick<StepExtras, 'backboneRate'>): void;
   /** Forgets the group: all is as before its first batch. */
@@ -103,7 +87,7 @@ export interface Steps {
   /** Whether `unfreeze` has been called since the weights were set. */
   readonly isUnfrozen: boolean;
   /** Scores: [N, classes] in row-major order; the same ones by the features of `features('eval', batch)`. */
-  evaluate(batch: StepBatch | FeatureBatch): StepResult & { logits: Float32Array };
+  evaluate(batch: AnyStepBatch): StepResult & { logits: Float32Array };
   /** Undefined unless the steps were compiled with `features`, for a network that can be cut in two. */
   readonly featureSizes: FeatureSizes | undefined;
   /** Stands for the computation of features, up to the weights' values; undefined where there is none. */
@@ -123,7 +107,7 @@ export interface SplitOptions {
    * Called when there was no memory for a batch and it is computed in so many parts from now on; without it, the error
    * stands. Takes `accumulate` and `guard`: a part then changes nothing before it has all of its gradients.
    */
-  onSplit?: ((split: { images: number; parts: number }) => void) | undefined;
+  onSplit?: ((split: Split) => void) | undefined;
 }
 
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */
@@ -148,7 +132,7 @@ export async function compileSteps(
   let counters = freshly(0);
   /** The group of batches that has begun: those that were tried, and those that were added. */
   let group: { tried: number; added: number } | undefined;
-  const trainingFeeds = (name: 'train_step' | 'late_step', batch: StepBatch | FeatureBatch, mix = unmixed) => ({
+  const trainingFeeds = (name: 'train_step' | 'late_step', batch: AnyStepBatch, mix = unmixed) => ({
     ...feeds(batch),
     ...(random[name] && { random_seed: int32(drawnFrom()) }),
     ...(options.mixing && mixFeeds(mix)),
@@ -171,7 +155,7 @@ export async function compileSteps(
     };
     return optimizer.feeds(new Map([...groups[stepName()]].map((group) => [group, states[group]])));
   };
-  const runStep = (batch: StepBatch | FeatureBatch, more: Record<string, HostTensor>, mix?: Mix) => {
+  const runStep = (batch: AnyStepBatch, more: Record<string, HostTensor>, mix?: Mix) => {
     const name = stepName();
     const signature = 'features' in batch ? 'train_head' : name;
     const done = result(batch, session.run(signature, { ...trainingFeeds(name, batch, mix), ...more }));
@@ -181,27 +165,17 @@ export async function compileSteps(
     return { ...done, hasOverflowed };
   };
   const imageBytes = 3 * options.input.crop ** 2;
-  /** Does `work` on each part of a batch; where there is no memory for one, on its halves. */
-  const inParts = <T>(batch: StepBatch | FeatureBatch, work: (part: StepBatch | FeatureBatch) => T): T[] => {
-    const images = batch.labels.length;
-    const waiting = cuts(images, counters.parts ?? 1).slice(1);
-    const results: T[] = [];
-    for (let from = 0; from < images; ) {
-      const to = waiting[0] ?? images;
-      try {
-        results.push(work(partOf(batch, { from, to, imageBytes })));
-        from = to;
-        waiting.shift();
-      } catch (error) {
-        if (!onSplit || !isOutOfMemory(error) || to - from === 1) throw error;
-        waiting.unshift(from + Math.ceil((to - from) / 2));
-        const parts = Math.ceil((2 * images) / (to - from));
-        counters.parts = Math.max(counters.parts ?? 1, parts);
-        onSplit({ images, parts });
-      }
-    }
-    return results;
-  };
+  const inParts = <T>(batch: AnyStepBatch, work: (part: AnyStepBatch) => T): T[] =>
+    workInParts(batch, work, {
+      imageBytes,
+      parts: counters.parts ?? 1,
+      onSplit:
+        onSplit &&
+        ((split) => {
+          counters.parts = Math.max(counters.parts ?? 1, split.parts);
+          onSplit(split);
+        }),
+    });
   /** The slots in use, by the signature that reads or sets them. */
   const inUse = (kind: SlotKind, of = counters) =>
     phasesAt(of).flatMap((phase) => {
@@ -312,7 +286,7 @@ export async function compileSteps(
     featureSizes: built.featureSizes,
     featureDigest: built.featureDigest,
     features: (pass, batch) => {
-      const run = (part: StepBatch | FeatureBatch) => session.run(`${pass}_backbone`, feeds(part));
+      const run = (part: AnyStepBatch) => session.run(`${pass}_backbone`, feeds(part));
       return concatenated(inParts(batch, (part) => floats(outputOf(run(part), 'features'))));
     },
     gradients: (batch) =>
@@ -323,62 +297,4 @@ export async function compileSteps(
     dispose: () => session.dispose(),
   };
   return steps;
-}
-
-function feeds(batch: StepBatch | FeatureBatch): Record<string, HostTensor> {
-  const { labels } = batch;
-  if (labels.length === 0) throw new Error('internal: a batch without images');
-  if ('features' in batch) {
-    const { features } = batch;
-    return { features: float32(features, [labels.length, features.length / labels.length]), labels: int32(labels) };
-  }
-  const { pixels } = batch;
-  const words = Math.ceil(pixels.byteLength / 4);
-  return { pixels: int32(new Int32Array(pixels.buffer, pixels.byteOffset, words)), labels: int32(labels) };
-}
-
-function result({ labels }: Pick<StepBatch, 'labels'>, outputs: Record<string, HostTensor>): StepResult {
-  const scalar = (name: string) => outputOf(outputs, name).data[0] ?? Number.NaN;
-  return {
-    images: labels.length,
-    applied: outputs['applied']?.data[0] !== 0,
-    loss: scalar('loss'),
-    correctAt1: scalar('correct_at_1'),
-    correctAt5: scalar('correct_at_5'),
-  };
-}
-
-function asInputs(tensors: StateDict, names: Iterable<string> = tensors.keys()): Record<string, HostTensor> {
-  const input = (name: string): [string, HostTensor][] => {
-    const tensor = tensors.get(name);
-    return tensor ? [[name, float32(tensor.data, tensor.shape)]] : [];
-  };
-  return Object.fromEntries([...names].flatMap(input));
-}
-
-/** `names` in torchvision's order, which the graph's outputs do not keep. */
-function asStateDict(outputs: Record<string, HostTensor>, names: readonly string[]): StateDict {
-  return new Map(
-    names.map((name) => {
-      const tensor = outputOf(outputs, name);
-      return [name, { shape: tensor.shape, data: floats(tensor) }];
-    }),
-  );
-}
-
-function concatenated(arrays: readonly Float32Array[]): Float32Array {
-  const [only] = arrays;
-  if (only && arrays.length === 1) return only;
-  const whole = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    whole.set(array, at);
-    at += array.length;
-  }
-  return whole;
-}
-
-function floats({ data }: HostTensor): Float32Array {
-  if (data instanceof Float32Array) return data;
-  throw new Error('internal: a graph returned integers where floats were due');
 }

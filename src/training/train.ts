@@ -7,6 +7,7 @@ import { createLoader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
 import { UserError } from '../errors.js';
 import type { Model } from '../models/model.js';
+import { requireModel } from '../models/registry.js';
 import type { TrainConfig } from '../options.js';
 import type { Metrics, Report, Split } from '../reporting/events.js';
 import { nameRunFiles, type RunFiles } from '../reporting/run-files.js';
@@ -28,7 +29,7 @@ import { drawMix } from './mixing.js';
 import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
 import { choosePrecision } from './precision-choice.js';
 import { preprocessingFor } from './preprocessing-choice.js';
-import { isMixed, recipeOf, requireFreezable, requireModel } from './recipe.js';
+import { isMixed, recipeOf, requireFreezable } from './recipe.js';
 import { resumeCommand } from './resume-command.js';
 import { RunRecord } from './run-record.js';
 import { learningRateAt } from './schedule.js';
@@ -81,8 +82,8 @@ export async function train(
   const precision = choosePrecision(config.precision, config.device);
   const gpuMemoryMegabytes = config.gpu_memory_limit;
   const runtime = await openRuntime(config.device, { deterministic, gpuMemoryMegabytes, ...(threads && { threads }) });
-  const { device, threads: threadsUsed, tensorflowVersion: tensorflow } = runtime;
-  report({ kind: 'device', device, precision, threads: threadsUsed, tensorflow });
+  const { device, tensorflowVersion } = runtime;
+  report({ kind: 'device', device, precision, threads: runtime.threads, tensorflow: tensorflowVersion });
   if (before) {
     const { path, state } = before;
     report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });
@@ -114,7 +115,6 @@ export async function train(
   });
   const { classes } = dataset;
   const about = { classes, preprocessing, data, files, threads: runtime.threads, kernels: runtime.kernels.size > 0 };
-  const { tensorflowVersion } = runtime;
   const record = await RunRecord.open(
     { config, steps, badImages, ...about, tensorflowVersion, report, holdsName },
     from,

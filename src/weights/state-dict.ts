@@ -1,5 +1,6 @@
 // Weights in memory: torchvision's names and shapes, row-major float32. Here they prove that they fit a network.
 
+import { defined } from '../defined.js';
 import { UserError } from '../errors.js';
 import { shown } from './file-errors.js';
 import { hasLiteNames, renameByOrder } from './lite-names.js';
@@ -82,7 +83,8 @@ export function fitWeights(
       mend: 'Choose the --model that they were made with',
     });
   }
-  return { weights: new Map(body.map(({ name }) => [name, defined(kept.get(name))])), replacedHead };
+  const vanished = 'weights vanished while they were fitted';
+  return { weights: new Map(body.map(({ name }) => [name, defined(kept.get(name), vanished)])), replacedHead };
 }
 
 function withoutUnneeded(expected: readonly ExpectedTensor[], given: StateDict): StateDict {
@@ -101,9 +103,4 @@ function describeMismatch(mismatch: Mismatch): string {
 function abbreviate(names: readonly string[], limit = 5): string {
   const list = names.slice(0, limit).map(shown).join(', ');
   return names.length > limit ? `${list}, ...` : list;
-}
-
-function defined<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('internal: weights vanished while they were fitted');
-  return value;
 }

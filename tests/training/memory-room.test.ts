@@ -67,6 +67,15 @@ test("TensorFlow's and C++'s words for it are known, others are not", () => {
   assert.match(outOfMemory(128, new Error('OOM')).message, /a step of 128 images.*--batch_size.*--auto_batch/);
 });
 
+const splittable = {
+  model: tinyModel,
+  classes,
+  input,
+  optimizer: { kind: 'sgd' },
+  accumulate: true,
+  guard: true,
+} as const;
+
 /** A runtime that has memory for so many images at once. */
 async function tightRuntime(most: number): Promise<Runtime> {
   const runtime = await openRuntime('cpu');
@@ -86,17 +95,9 @@ async function tightRuntime(most: number): Promise<Runtime> {
 }
 
 test('where there is no memory for a batch it is halved until there is, and the run remembers', async () => {
-  const options = {
-    model: tinyModel,
-    classes,
-    input,
-    optimizer: { kind: 'sgd' },
-    accumulate: true,
-    guard: true,
-  } as const;
   const told: object[] = [];
-  const tight = await compileSteps(await tightRuntime(3), { ...options, onSplit: (split) => told.push(split) });
-  const plain = await compileSteps(await openRuntime('cpu'), options);
+  const tight = await compileSteps(await tightRuntime(3), { ...splittable, onSplit: (split) => told.push(split) });
+  const plain = await compileSteps(await openRuntime('cpu'), splittable);
   after(() => [tight, plain].map((steps) => steps.dispose()));
   for (const steps of [tight, plain]) steps.drawWeights(31);
   const result = tight.train(tinyBatch(300, 11), 0.05);
@@ -117,16 +118,8 @@ test('where there is no memory for a batch it is halved until there is, and the 
 });
 
 test('without leave to split, the error stands; so it does for a single image', async () => {
-  const options = {
-    model: tinyModel,
-    classes,
-    input,
-    optimizer: { kind: 'sgd' },
-    accumulate: true,
-    guard: true,
-  } as const;
-  const whole = await compileSteps(await tightRuntime(3), options);
-  const single = await compileSteps(await tightRuntime(0), { ...options, onSplit: () => {} });
+  const whole = await compileSteps(await tightRuntime(3), splittable);
+  const single = await compileSteps(await tightRuntime(0), { ...splittable, onSplit: () => {} });
   after(() => [whole, single].map((steps) => steps.dispose()));
   for (const steps of [whole, single]) {
     steps.drawWeights(32);

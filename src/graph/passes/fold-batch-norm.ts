@@ -3,8 +3,9 @@
 
 import type { Node, Tensor } from '../graph.js';
 import { addBias } from '../ops/conv.js';
+import { copyNode } from '../substitute.js';
 import { addConstant, constantOf, floatsOf } from './constants.js';
-import { copyNode, countUses, rewrite } from './rewrite.js';
+import { countUses, rewrite } from './rewrite.js';
 
 /** `tensors` with every batch norm in inference folded into the convolution before it, where nothing else uses that. */
 export function foldBatchNorm<K extends string>(tensors: Readonly<Record<K, Tensor>>): Record<K, Tensor> {

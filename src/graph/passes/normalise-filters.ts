@@ -3,8 +3,9 @@
 
 import type { Tensor } from '../graph.js';
 import { mul } from '../ops/math.js';
+import { copyNode } from '../substitute.js';
 import { addConstant, constantOf, floatsOf } from './constants.js';
-import { copyNode, rewrite } from './rewrite.js';
+import { rewrite } from './rewrite.js';
 
 const products: ReadonlySet<string> = new Set(['Conv2D', '_FusedConv2D', 'MatMul', '_FusedMatMul']);
 

@@ -1,7 +1,7 @@
 // What all passes share: a graph made over again, node by node, with some nodes replaced.
 
 import { Graph, type Node, type Tensor } from '../graph.js';
-import { nodesBefore } from '../substitute.js';
+import { copyNode, nodesBefore } from '../substitute.js';
 
 /**
  * What takes the place of a node in the new graph: its outputs, in order (those that nothing uses may be left out), or
@@ -42,12 +42,6 @@ function copied<K extends string>(tensors: Readonly<Record<K, Tensor>>, rule: Re
     K,
     Tensor
   >;
-}
-
-/** The same node with other inputs. It is no longer there to be differentiated. */
-export function copyNode(node: Node, inputs: readonly Tensor[], graph: Graph): Node {
-  const { op, name, attributes, outputs } = node;
-  return graph.add({ op, name, inputs, attributes, outputs, backward: () => 'final' });
 }
 
 /** How many nodes use each tensor, counting a place among `tensors` as a use. */

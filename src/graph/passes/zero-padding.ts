@@ -2,8 +2,9 @@
 // as well, and is a number that every device can hold.
 
 import type { Tensor } from '../graph.js';
+import { copyNode } from '../substitute.js';
 import { addConstant, floatsOf } from './constants.js';
-import { copyNode, rewrite } from './rewrite.js';
+import { rewrite } from './rewrite.js';
 
 /** `tensors` with nothing padded by minus infinity where no number is negative. */
 export function padByZero<K extends string>(tensors: Readonly<Record<K, Tensor>>): Record<K, Tensor> {

@@ -8,6 +8,7 @@ import { batchNormTraining } from '#src/graph/ops/norm.js';
 import { type ForwardCase, forwardCase, type GradientCase, gradientCase } from '../op-case.js';
 import { floats, noisy } from '../samples.js';
 import { expectZeros } from './differences.js';
+import { fourPixels } from './norm.js';
 
 const options = { epsilon: 1e-3, momentum: 0.1 };
 const activations: readonly (ActivationName | 'none')[] = ['none', 'relu', 'relu6', 'silu', 'hardSwish'];
@@ -53,14 +54,7 @@ export const forward: ForwardCase[] = [
   forwardCase({
     op: 'DeepCnnBatchNorm',
     name: 'by hand',
-    inputs: [
-      floats([1, 2, 2, 1], [1, 3, 5, 7]),
-      floats([1], [2]),
-      floats([1], [1]),
-      floats([1], [0]),
-      floats([1], [1]),
-    ],
-    // mean 4, variance 5 (unbiased 20 / 3); with epsilon 4 the deviation is 3
+    inputs: fourPixels,
     build: ([images, gamma, beta, m, v]) => {
       const made = fusedBatchNorm(
         { x: images, scale: gamma, offset: beta, runningMean: m, runningVariance: v },

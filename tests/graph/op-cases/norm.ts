@@ -44,6 +44,18 @@ function naiveLayerNorm(): number[] {
   });
 }
 
+/**
+ * Images, scale, offset, running mean and variance. The mean is 4, the variance 5 (unbiased 20 / 3); with an epsilon of 4
+ * the deviation is 3.
+ */
+export const fourPixels = [
+  floats([1, 2, 2, 1], [1, 3, 5, 7]),
+  floats([1], [2]),
+  floats([1], [1]),
+  floats([1], [0]),
+  floats([1], [1]),
+] as const;
+
 export const forward = [
   forwardCase({
     op: 'Rsqrt',
@@ -55,14 +67,7 @@ export const forward = [
   forwardCase({
     op: 'FusedBatchNormV3',
     name: 'training, by hand',
-    inputs: [
-      floats([1, 2, 2, 1], [1, 3, 5, 7]),
-      floats([1], [2]),
-      floats([1], [1]),
-      floats([1], [0]),
-      floats([1], [1]),
-    ],
-    // mean 4, variance 5 (unbiased 20 / 3); with epsilon 4 the deviation is 3
+    inputs: fourPixels,
     build: ([images, gamma, beta, m, v]) => {
       const made = batchNormTraining(
         { x: images, scale: gamma, offset: beta, runningMean: m, runningVariance: v },
