@@ -4,8 +4,10 @@ import { inspect } from 'node:util';
 import type { Command } from './commands/command.js';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
+import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
 import { modelsCommand } from './commands/models.js';
+import { predictCommand } from './commands/predict.js';
 import { rerunCommand } from './commands/rerun.js';
 import { noteLostOutput } from './commands/signals.js';
 import { submitCommand } from './commands/submit.js';
@@ -22,6 +24,8 @@ import { version } from './version.js';
 const commands: readonly Command[] = [
   trainCommand,
   rerunCommand,
+  evaluateCommand,
+  predictCommand,
   exportCommand,
   modelsCommand,
   weightsCommand,

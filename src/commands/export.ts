@@ -3,33 +3,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { exitCode, UserError } from '../errors.js';
-import { findFile, findRootDir, projectRoot } from '../options/paths.js';
-import { isPlainFileName } from '../options/run-name.js';
+import { networkOptions } from '../options/network-options.js';
+import { findRootDir, projectRoot } from '../options/paths.js';
 import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
-import { trainOptions } from '../options.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import type { Command } from './command.js';
 
 const options = {
-  run: optionalText({
-    group: 'Network',
-    type: 'name',
-    help: 'The run whose network to export',
-    expected: trainOptions.run_name.expected,
-    isValid: isPlainFileName,
-  }),
-  best: flag({
-    group: 'Network',
-    help: 'Of that run the network with the lowest validation loss, rather than the last one',
-    default: false,
-  }),
-  weights: optionalText({ group: 'Network', type: 'file', help: 'A file of weights, in place of a run' }),
-  model: optionalText({
-    group: 'Network',
-    type: 'name',
-    help: 'The network in that file, where the file does not say so',
-  }),
-  root_dir: trainOptions.root_dir,
+  ...networkOptions,
   format: choice({
     group: 'Export',
     help: 'What to write',
@@ -80,73 +61,24 @@ export async function runExport(values: Values, print: (text: string) => void): 
   const rootDir = findRootDir(values.root_dir);
   const [{ exportNetwork, requireOptions }, { openNetwork }] = await Promise.all([
     import('../export/export-run.js'),
-    import('../export/open-network.js'),
+    import('../inference/open-network.js'),
   ]);
   requireOptions({ format, input, quantize });
-  const source = await findSource(values, rootDir);
-  const network = await openNetwork(source.path, values.model);
-  const output = resolve(values.output ?? join(rootDir, 'outputs', 'export', source.name, format));
-  const images = values.verify ? await findImages(values, source.run) : [];
+  const network = await openNetwork(values);
+  const { path, name, run } = network;
+  const output = resolve(values.output ?? join(rootDir, 'outputs', 'export', name, format));
+  const images = values.verify ? await findImages(values, run) : [];
   const [{ openRuntime }, { folderBytes, formatBytes }] = await Promise.all([
     import('../tensorflow/runtime.js'),
     import('../tensorflow/sizes.js'),
   ]);
   const runtime = await openRuntime('cpu');
   const { verified } = await exportNetwork({
-    ...{ network, run: source.run, format, input, quantize, output, images, runtime },
+    ...{ network, run, format, input, quantize, output, images, runtime },
   });
-  print(`${source.path}\n  is in ${output}, ${formatBytes(folderBytes(output))}\n${verified}\n`);
+  print(`${path}\n  is in ${output}, ${formatBytes(folderBytes(output))}\n${verified}\n`);
   return exitCode.ok;
 }
-
-interface Source {
-  path: string;
-  /** For the folder of exports. */
-  name: string;
-  run: RunDescription | undefined;
-}
-
-async function findSource({ run, best, weights, model }: Values, rootDir: string): Promise<Source> {
-  if ((run === undefined) === (weights === undefined)) {
-    throw new UserError('Bad use of deep-cnn export', {
-      expected: '--run=NAME or --weights=FILE',
-      found: run === undefined ? 'neither' : 'both',
-    });
-  }
-  if (weights !== undefined) {
-    if (best) throw new UserError('--best has no run to choose from', { mend: 'Name the run with --run' });
-    const path = findFile('weights', weights);
-    return { path, name: model ?? nameOf(path), run: undefined };
-  }
-  if (model !== undefined) {
-    throw new UserError('--model is for --weights', { mend: "Leave it out: a run's network says which one it is" });
-  }
-  const [{ findRunDescription }, { bestModelFile, modelFile }] = await Promise.all([
-    import('../reporting/run-description.js'),
-    import('../reporting/run-files.js'),
-  ]);
-  const place = { root_dir: rootDir, run_name: run ?? '' };
-  const path = best ? bestModelFile(place) : modelFile(place);
-  if ((await stat(path).catch(() => undefined)) === undefined) {
-    throw new UserError(`The run ${place.run_name} has left no network`, {
-      expected: `a file ${path}`,
-      mend: 'Name a run that has finished an epoch, and with --root_dir the folder that holds its outputs',
-    });
-  }
-  return { path, name: best ? `${place.run_name}.best` : place.run_name, run: orNone(() => findRunDescription(place)) };
-}
-
-/** A description is welcome, and not needed. */
-function orNone<T>(find: () => T): T | undefined {
-  try {
-    return find();
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
-}
-
-const nameOf = (path: string) => path.replace(/^.*\//, '').replace(/\.(safetensors|pth|pt)$/, '') || 'network';
 
 const mostImages = 32;
 

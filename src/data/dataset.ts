@@ -4,6 +4,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
+import { abbreviate, count } from '../wording.js';
 import { type ImageFolder, scanImageFolder } from './image-folder.js';
 import { type ImageList, imageSubset } from './image-list.js';
 import { splitTrainValidation, trainSize } from './split.js';
@@ -103,7 +104,7 @@ function labelsOf({ classes }: ImageFolder): Map<string, number> {
 }
 
 /** The same images with the label `labelOf[label]` in place of each label. */
-function relabelled(list: ImageList, labelOf: readonly number[]): ImageList {
+export function relabelled(list: ImageList, labelOf: readonly number[]): ImageList {
   return {
     length: list.length,
     at(index) {
@@ -180,14 +181,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
   );
-}
-
-function count(amount: number, singular: string, plural: string): string {
-  return `${amount} ${amount === 1 ? singular : plural}`;
-}
-
-/** The first few names of a list that may be long. */
-function abbreviate(names: readonly string[], shown = 5): string {
-  const more = names.length - shown;
-  return more > 0 ? `${names.slice(0, shown).join(', ')} and ${more} more` : names.join(', ');
 }

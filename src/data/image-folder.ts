@@ -94,6 +94,12 @@ async function scanClass(classFolder: string, label: number, leftOut: Map<string
   return groups.sort((a, b) => compareCodePoints(a.folder, b.folder));
 }
 
+/** Whether the name is that of an image file, of a format that can be read or not. */
+export function isImageName(name: string): boolean {
+  const extension = extensionOf(name);
+  return readable.has(extension) || unreadable.has(extension);
+}
+
 /** What stands behind the last dot, in lower case. Unlike Node's extname it sees one in `.jpg`, as torchvision does. */
 function extensionOf(name: string): string {
   const dot = name.lastIndexOf('.');
@@ -109,7 +115,7 @@ async function list(folder: string): Promise<Dirent[]> {
 }
 
 /** What an entry is, following links. A link to nowhere counts as a file, so that opening it tells the user. */
-async function kindOf(entry: Dirent, path: string): Promise<'folder' | 'file' | 'other'> {
+export async function kindOf(entry: Dirent, path: string): Promise<'folder' | 'file' | 'other'> {
   let found: { isDirectory(): boolean; isFile(): boolean } = entry;
   if (entry.isSymbolicLink()) {
     try {
@@ -122,7 +128,8 @@ async function kindOf(entry: Dirent, path: string): Promise<'folder' | 'file' | 
   return found.isFile() ? 'file' : 'other';
 }
 
-async function identity(folder: string): Promise<string> {
+/** The same for every way that leads to a folder. */
+export async function identity(folder: string): Promise<string> {
   const { dev, ino } = await stat(folder, { bigint: true });
   return `${dev}:${ino}`;
 }

@@ -3,13 +3,13 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import type { Runtime } from '../graph/session.js';
+import type { OpenedNetwork } from '../inference/open-network.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { version } from '../version.js';
 import { markName, writeExportFolder, writeWhole } from './export-folder.js';
 import { type FormatName, type FormatOptions, formats } from './formats.js';
 import { modelCard } from './model-card.js';
 import { describe } from './network.js';
-import type { OpenedNetwork } from './open-network.js';
 import { type Agreement, bounds, compareOnImages } from './verify.js';
 
 export interface ExportRequest extends FormatOptions {

@@ -3,13 +3,14 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { float32, int32, outputOf, type Runtime } from '../graph/session.js';
+import type { TrainedNetwork } from '../inference/network.js';
+import { readNetworkFile } from '../inference/network-file.js';
 import { loadGraphModel } from '../tensorflow/graph-model.js';
 import type { HostTensor } from '../tensorflow/runtime.js';
 import { writeWhole } from './export-folder.js';
-import type { ExportedNetwork, InputKind } from './network.js';
+import type { InputKind } from './network.js';
 import { exportOnnx } from './onnx/onnx.js';
 import { openOnnx } from './onnx/runtime.js';
-import { openNetwork } from './open-network.js';
 import { writeWeights } from './safetensors.js';
 import { exportSavedModel, servingSignature } from './saved-model.js';
 import { exportTfjs } from './tfjs.js';
@@ -37,7 +38,7 @@ export interface Format {
   quantizations: readonly Quantization[];
   /** Of `--input`; none where images do not go into the format. */
   inputs: readonly InputKind[];
-  write(folder: string, network: ExportedNetwork, options: FormatOptions): Promise<void>;
+  write(folder: string, network: TrainedNetwork, options: FormatOptions): Promise<void>;
   /** Undefined where what would run it is not installed. */
   open(folder: string, options: FormatOptions, runtime: Runtime): Promise<Exported | undefined>;
 }
@@ -82,7 +83,7 @@ const safetensors: Format = {
   write: (folder, network, { quantize }) =>
     writeWeights(join(folder, 'model.safetensors'), network, { quantize: quantize === 'float16' ? quantize : 'none' }),
   async open(folder, { input }, runtime) {
-    const network = await openNetwork(join(folder, 'model.safetensors'));
+    const network = await readNetworkFile(join(folder, 'model.safetensors'));
     return runSavedModel(exportSavedModel(network, { input }), runtime);
   },
 };

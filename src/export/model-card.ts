@@ -1,12 +1,12 @@
 // README.md of an export: what the network is, what it was trained on, how good it is, and how to use it, in the way of
 // model cards (Mitchell et al. 2019, arXiv:1810.03993).
 
+import type { OpenedNetwork } from '../inference/open-network.js';
 import { factsOf } from '../models/facts.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { version } from '../version.js';
 import type { FormatName, FormatOptions } from './formats.js';
 import { howToLoad } from './how-to-load.js';
-import type { OpenedNetwork } from './open-network.js';
 
 export interface CardFacts {
   network: OpenedNetwork;

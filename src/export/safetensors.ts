@@ -1,14 +1,15 @@
 // A trained network's weights under torchvision's names and shapes, in 32 or 16 bits.
 
 import { writeAll, writeAtomically } from '../atomic-file.js';
+import type { TrainedNetwork } from '../inference/network.js';
 import { encodeHeader } from '../weights/safetensors-header.js';
 import { largestHalf, toHalf } from './half.js';
-import { describe, type ExportedNetwork } from './network.js';
+import { describe } from './network.js';
 
 /** Writes the file whole. In float16, tensors with numbers that it can't hold stay as they are. */
 export async function writeWeights(
   path: string,
-  network: ExportedNetwork,
+  network: TrainedNetwork,
   { quantize }: { quantize: 'none' | 'float16' },
 ): Promise<void> {
   const tensors = Array.from(network.weights, ([name, { shape, data }]) => {

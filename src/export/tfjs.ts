@@ -8,9 +8,10 @@ import { normaliseFilters } from '../graph/passes/normalise-filters.js';
 import { splitGroups } from '../graph/passes/split-groups.js';
 import { turnMatrices } from '../graph/passes/turn-matrices.js';
 import { padByZero } from '../graph/passes/zero-padding.js';
+import type { TrainedNetwork } from '../inference/network.js';
 import { version } from '../version.js';
 import { exportGraph } from './export-graph.js';
-import { describe, type ExportedNetwork, type InputKind } from './network.js';
+import { describe, type InputKind } from './network.js';
 import { tensorInfo, topology } from './tfjs-topology.js';
 import { type Quantization, storeWeights } from './tfjs-weights.js';
 
@@ -25,7 +26,7 @@ export type TfjsFiles = ReadonlyMap<string, Uint8Array>;
 
 /** A network as a graph model with the input `pixels` and the output `probabilities`. */
 export function exportTfjs(
-  network: ExportedNetwork,
+  network: TrainedNetwork,
   { input = 'bytes', quantize = 'none' }: TfjsOptions = {},
 ): TfjsFiles {
   const { pixels, probabilities } = exportGraph(network, { input, byteType: 'int32' });

@@ -4,10 +4,11 @@ import { decodeImage } from '../data/decode.js';
 import { shownPath } from '../data/shown-path.js';
 import { messageOf, UserError } from '../errors.js';
 import type { Runtime } from '../graph/session.js';
+import type { TrainedNetwork } from '../inference/network.js';
+import { openUnchanged } from '../inference/unchanged.js';
 import type { Exported, Images } from './formats.js';
-import type { ExportedNetwork, InputKind } from './network.js';
+import type { InputKind } from './network.js';
 import type { Quantization } from './tfjs-weights.js';
-import { openUnchanged } from './unchanged.js';
 
 export interface Agreement {
   images: number;
@@ -30,7 +31,7 @@ export async function compareOnImages(
     input,
     exported,
     runtime,
-  }: { network: ExportedNetwork; input: InputKind; exported: Exported; runtime: Runtime },
+  }: { network: TrainedNetwork; input: InputKind; exported: Exported; runtime: Runtime },
 ): Promise<Agreement> {
   const { preprocessing } = network;
   const before = await openUnchanged(network, runtime);
@@ -51,7 +52,7 @@ export async function compareOnImages(
   }
 }
 
-async function decode(path: string, { preprocessing }: ExportedNetwork): Promise<Uint8Array> {
+async function decode(path: string, { preprocessing }: TrainedNetwork): Promise<Uint8Array> {
   try {
     return await decodeImage(path, preprocessing);
   } catch (error) {
@@ -60,7 +61,7 @@ async function decode(path: string, { preprocessing }: ExportedNetwork): Promise
 }
 
 /** (x / 255 - mean) / std */
-function normalise(bytes: Uint8Array, { mean, std }: ExportedNetwork['preprocessing']): Float32Array {
+function normalise(bytes: Uint8Array, { mean, std }: TrainedNetwork['preprocessing']): Float32Array {
   return Float32Array.from(bytes, (value, i) => (value / 255 - (mean[i % 3] ?? 0)) / (std[i % 3] ?? 1));
 }
 

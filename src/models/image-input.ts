@@ -1,9 +1,9 @@
 // How images enter a network: bytes become numbers, normalised inside the graph, as torchvision's ToTensor and Normalize.
 
 import type { Tensor } from '../graph/graph.js';
-import { cast } from '../graph/ops/array.js';
+import { bytesOf, cast, reshape, slice } from '../graph/ops/array.js';
 import { mul, sub } from '../graph/ops/math.js';
-import { floatConstant } from '../graph/ops/source.js';
+import { floatConstant, intConstant } from '../graph/ops/source.js';
 
 /** What the graph needs to know of the preprocessing. */
 export interface InputImages {
@@ -12,6 +12,18 @@ export interface InputImages {
   /** Per channel, for pixel values scaled to 0..1. */
   mean: readonly number[];
   std: readonly number[];
+}
+
+/**
+ * The bytes [N, crop, crop, 3] that are fed as 32-bit words, int32 [ceil(N crop crop 3 / 4)], a quarter of what numbers
+ * would take. `count`: N, int32 [1].
+ */
+export function imagesOfWords(words: Tensor, count: Tensor, { crop }: Pick<InputImages, 'crop'>): Tensor {
+  const { graph } = words;
+  const bytes = reshape(bytesOf(words), [null]);
+  // The last word may hold up to three bytes that belong to no image.
+  const used = mul(count, intConstant(graph, [crop * crop * 3]));
+  return reshape(slice(bytes, intConstant(graph, [0]), used, [null]), [null, crop, crop, 3]);
 }
 
 /** (x / 255 - mean) / std: integers [N, H, W, 3] of 0 to 255 -> float32 [N, H, W, 3]. */

@@ -39,7 +39,8 @@ export function readCommandLine(
   { commands, version, columns }: CommandLineSettings,
 ): CommandLine | undefined {
   const written = new Map<string, string>();
-  const normalised = args.map((argument) => underscoreName(argument, written, commands));
+  const named = args.map((argument) => underscoreName(argument, written, commands));
+  const normalised = closeFlags(named, commands);
   let chosen: { command: Command; parsed: Record<string, unknown> } | undefined;
 
   const parser = yargs(normalised)
@@ -103,6 +104,18 @@ function underscoreName(argument: string, written: Map<string, string>, commands
   const underscored = name.replaceAll('-', '_');
   written.set(underscored, `--${negation}${name}`);
   return `--${negation}${underscored}${rest}`;
+}
+
+/** Where operands may follow, a flag before one does not take it for its value: `--json photos` is `--json=True photos`. */
+function closeFlags(args: readonly string[], commands: readonly Command[]): string[] {
+  const command = commands.find(({ name }) => name === args[0]);
+  if (command?.operands === undefined) return [...args];
+  return args.map((argument, index) => {
+    const spec = findOption(command.options, argument.replace(/^--/, ''))?.spec;
+    const next = args[index + 1];
+    const isAlone = next === undefined || /^-./.test(next) || spec?.parse(next) !== undefined;
+    return argument.startsWith('--') && spec?.isFlag && !isAlone ? `${argument}=True` : argument;
+  });
 }
 
 function readOperands(positionals: unknown, command: Command, commands: readonly Command[]): readonly string[] {

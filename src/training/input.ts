@@ -1,10 +1,9 @@
 // How images and labels enter the graph: as bytes, a quarter of what floats would take, normalised inside.
 
 import type { Graph, Tensor } from '../graph/graph.js';
-import { bytesOf, concat, reshape, shapeOf, slice } from '../graph/ops/array.js';
-import { mul } from '../graph/ops/math.js';
+import { concat, shapeOf, slice } from '../graph/ops/array.js';
 import { intConstant, placeholder } from '../graph/ops/source.js';
-import { type InputImages, normalised } from '../models/image-input.js';
+import { type InputImages, imagesOfWords, normalised } from '../models/image-input.js';
 
 export type { InputImages };
 
@@ -23,13 +22,7 @@ export function graphInput(graph: Graph, preprocessing: InputImages): GraphInput
   const { crop } = preprocessing;
   const pixels = placeholder(graph, 'pixels', 'int32', [null]);
   const labels = placeholder(graph, 'labels', 'int32', [null]);
-  const bytesOfImages = graph.scope('input', () => {
-    const bytes = reshape(bytesOf(pixels), [null]);
-    // The last word may hold up to three bytes that belong to no image.
-    const used = mul(shapeOf(labels), intConstant(graph, [crop * crop * 3]));
-    const exact = slice(bytes, intConstant(graph, [0]), used, [null]);
-    return reshape(exact, [null, crop, crop, 3]);
-  });
+  const bytesOfImages = graph.scope('input', () => imagesOfWords(pixels, shapeOf(labels), preprocessing));
   const images = graph.scope('input', () => normalised(bytesOfImages, preprocessing));
   const part = (first: Tensor, count: Tensor) => {
     const [zero, all] = [intConstant(graph, [0, 0, 0]), intConstant(graph, [-1, -1, -1])];

@@ -6,8 +6,9 @@ import { after, before, describe, test } from 'node:test';
 import { exportCommand, runExport } from '#src/commands/export.js';
 import { scanImageFolder } from '#src/data/image-folder.js';
 import { exportNetwork } from '#src/export/export-run.js';
-import { openNetwork } from '#src/export/open-network.js';
+import { openNetwork } from '#src/inference/open-network.js';
 import { readOptions } from '#src/options/given.js';
+import { networkOptions } from '#src/options/network-options.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { readSafetensors, writeSafetensors } from '#src/weights/safetensors.js';
 import { referenceNetwork } from '../export/reference-network.js';
@@ -101,13 +102,13 @@ describe('deep-cnn export', () => {
   test('refuses what makes no sense before it writes anything', async () => {
     const cases = [
       [{ run: 'second' }, /The run second has left no network/],
-      [{ run: '' }, /--run=NAME or --weights=FILE, found neither/],
-      [{ weights: 'x.pth' }, /found both/],
+      [{ run: '' }, /--run=NAME, --weights=FILE or --model=NAME, found none of them/],
+      [{ weights: 'x.pth' }, /Two networks at once/],
       [
         { format: 'savedmodel', quantize: 'uint8' },
         /--format=savedmodel has no --quantize=uint8: expected one of none/,
       ],
-      [{ model: 'resnet18' }, /--model is for --weights/],
+      [{ model: 'resnet18' }, /--model does not go with --run/],
       [{ images: join('tests', 'commands') }, /There are no images to compare/],
     ] as const;
     const output = join(root, 'nothing');
@@ -116,7 +117,8 @@ describe('deep-cnn export', () => {
   });
 
   test('leaves nothing where quantized weights change more than is put up with', async () => {
-    const opened = await openNetwork(join(root, 'outputs', 'models', 'first.safetensors'));
+    const choice = readOptions(networkOptions, [new Map([['run', { value: 'first', where: '--run' }]])]);
+    const opened = await openNetwork({ ...choice, root_dir: root });
     const output = join(root, 'strict');
     const found = await scanImageFolder(images);
     const request = { network: opened, run: undefined, format: 'tfjs', input: 'bytes', quantize: 'uint8' } as const;

@@ -1,11 +1,11 @@
 // Networks with weights that are computed, not downloaded, and what the graph that training evaluates makes of images.
 
-import type { ExportedNetwork } from '#src/export/network.js';
 import { Graph } from '#src/graph/graph.js';
 import { exp } from '#src/graph/ops/activation.js';
 import { logSoftmax } from '#src/graph/ops/loss.js';
 import { identity, placeholder } from '#src/graph/ops/source.js';
 import { float32, openSession, outputOf, type Runtime } from '#src/graph/session.js';
+import type { TrainedNetwork } from '#src/inference/network.js';
 import { Module } from '#src/models/module.js';
 import { ParameterStore } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
@@ -30,7 +30,7 @@ function build(name: string, classes: number, crop: number) {
 export function referenceNetwork(
   model: string,
   { classes = 5, crop = 64 }: { classes?: number; crop?: number } = {},
-): ExportedNetwork {
+): TrainedNetwork {
   const weights = new Map(
     build(model, classes, crop).parameters.map(({ name, spec: { shape } }) => [
       name,
@@ -53,14 +53,14 @@ export interface ReferenceBatch {
   shape: readonly number[];
 }
 
-export function referenceBatch({ preprocessing: { crop } }: ExportedNetwork, images = 2): ReferenceBatch {
+export function referenceBatch({ preprocessing: { crop } }: TrainedNetwork, images = 2): ReferenceBatch {
   const bytes = referencePixels(salt, images, crop).subarray(0, images * crop * crop * 3);
   const floats = Float32Array.from(bytes, (value, i) => (value / 255 - (mean[i % 3] ?? 0)) / (std[i % 3] ?? 1));
   return { bytes, floats, shape: [images, crop, crop, 3] };
 }
 
 /** Probabilities, [N, classes], by the graph with its variables. */
-export async function referenceProbabilities(runtime: Runtime, network: ExportedNetwork, batch: ReferenceBatch) {
+export async function referenceProbabilities(runtime: Runtime, network: TrainedNetwork, batch: ReferenceBatch) {
   const { model, classes, preprocessing, weights } = network;
   const { graph, images, parameters, probabilities } = build(model, classes.length, preprocessing.crop);
   const fed = parameters.map((parameter, index) => {

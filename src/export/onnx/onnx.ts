@@ -3,9 +3,10 @@
 import type { Tensor } from '../../graph/graph.js';
 import { fuseBiasAndActivation } from '../../graph/passes/fuse.js';
 import { countUses } from '../../graph/passes/rewrite.js';
+import type { TrainedNetwork } from '../../inference/network.js';
 import { version } from '../../version.js';
 import { exportGraph } from '../export-graph.js';
-import { describe, type ExportedNetwork, type InputKind } from '../network.js';
+import { describe, type InputKind } from '../network.js';
 import { channelsFirst, inOrder, OnnxBuilder, type Placed } from './builder.js';
 import { looseOf, type Translation } from './rule.js';
 import { encodeModel, type OnnxModel, type OnnxType } from './schema.js';
@@ -23,12 +24,12 @@ export interface OnnxOptions {
 const opset = 17;
 
 /** The bytes of a model with the input `pixels` and the output `probabilities`, float32 [N, classes]. */
-export function exportOnnx(network: ExportedNetwork, options: OnnxOptions = {}): Uint8Array {
+export function exportOnnx(network: TrainedNetwork, options: OnnxOptions = {}): Uint8Array {
   return encodeModel(onnxModel(network, options));
 }
 
 export function onnxModel(
-  network: ExportedNetwork,
+  network: TrainedNetwork,
   { input = 'bytes', quantize = 'none' }: OnnxOptions = {},
 ): OnnxModel {
   const graph = fuseBiasAndActivation(exportGraph(network, { input }));

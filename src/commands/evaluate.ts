@@ -1,0 +1,169 @@
+// `deep-cnn evaluate`: how good a trained network is on images whose classes are known.
+
+import { join, resolve } from 'node:path';
+import type { ImageList } from '../data/image-list.js';
+import { setDecodeThreads } from '../data/threads.js';
+import { exitCode, UserError } from '../errors.js';
+import type { ImageResult } from '../inference/classify-images.js';
+import type { Evaluation } from '../inference/evaluation/evaluation.js';
+import type { OpenedNetwork } from '../inference/open-network.js';
+import { computeOptions, networkOptions } from '../options/network-options.js';
+import { findDataDir, findRootDir } from '../options/paths.js';
+import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
+import { trainOptions } from '../options.js';
+import type { Command } from './command.js';
+
+const data = 'Data';
+const output = 'Output';
+
+const options = {
+  ...networkOptions,
+  data_dir: optionalText({
+    group: data,
+    type: 'folder',
+    help: "Folder with train/<class>/* and val/<class>/*; the run's own unless told",
+  }),
+  split: choice({
+    group: data,
+    help: 'test is the folder val, which training leaves out; val is the part of the folder train that training validates on; train is the rest of it',
+    choices: ['test', 'val', 'train'],
+    default: 'test',
+  }),
+  ...computeOptions,
+  output: optionalText({
+    group: output,
+    type: 'folder',
+    help: 'Where to write tables and plots; outputs/evaluations/<run>/<split> unless told',
+  }),
+  json: flag({ group: output, help: 'Print JSON', default: false }),
+};
+
+type Values = ValuesOf<typeof options>;
+
+export const evaluateCommand: Command<typeof options> = {
+  name: 'evaluate',
+  summary: 'Measure a trained network: loss, precision, confusion, calibration',
+  options,
+  run: (values) =>
+    runEvaluation(values, { print: (text) => process.stdout.write(text), tell: (line) => console.error(line) }),
+};
+
+interface Voices {
+  /** What was asked for. */
+  print: (text: string) => void;
+  /** What else there is to say, in lines. */
+  tell: (line: string) => void;
+}
+
+/** Evaluates, prints and writes. Throws a `UserError` for a mistake in the options or the data. */
+export async function runEvaluation(values: Values, { print, tell }: Voices): Promise<number> {
+  // Before anything else: the thread pool takes its size when it is first used.
+  setDecodeThreads(values.workers);
+  const rootDir = findRootDir(values.root_dir);
+  const [{ openNetwork }, { findEvaluationImages }] = await Promise.all([
+    import('../inference/open-network.js'),
+    import('../inference/evaluation/images.js'),
+  ]);
+  const network = await openNetwork(values);
+  const { split } = values;
+  const dataDir = findDataDir(values.data_dir ?? dataOf(network), rootDir);
+  const valSplit = valSplitOf(network);
+  const { images, classes, warnings } = await findEvaluationImages(network, { dataDir, split, valSplit });
+  const changed = split === 'test' ? undefined : await changedData(network, dataDir, valSplit);
+  for (const warning of [...warnings, ...(changed ? [changed] : [])]) tell(`WARNING: ${warning}`);
+
+  const { evaluation, unreadable, ...computed } = await evaluate(network, { images, classes, values, tell });
+  const { result, confusion } = evaluation;
+  const [{ writeEvaluation }, { formatEvaluation }] = await Promise.all([
+    import('../inference/evaluation/files.js'),
+    import('../inference/evaluation/report.js'),
+  ]);
+  const folder = resolve(values.output ?? join(rootDir, 'outputs', 'evaluations', network.name, split));
+  const title = `${network.name}: ${splitNames[split]}`;
+  const about = { network: network.path, model: network.model, data_dir: dataDir, split, ...computed, unreadable };
+  const description = await writeEvaluation({ folder, classes, confusion, result, about, title });
+  if (values.json) print(`${JSON.stringify(description, undefined, 2)}\n`);
+  else print(`${title}, in ${dataDir}\n\n${formatEvaluation(result)}\nTables and plots are in ${folder}\n`);
+  return exitCode.ok;
+}
+
+const splitNames = { test: 'test images', val: 'validation images', train: 'training images' } as const;
+
+/** The data that the network was trained on. */
+function dataOf({ history }: OpenedNetwork): string {
+  const found = history.options?.['data_dir'];
+  if (typeof found === 'string') return found;
+  throw new UserError('No images to evaluate on', {
+    mend: 'Name the folder that holds train/ and val/ with --data_dir',
+  });
+}
+
+function valSplitOf({ history }: OpenedNetwork): number {
+  const found = history.options?.['val_split'];
+  return typeof found === 'number' ? found : trainOptions.val_split.default();
+}
+
+/** A warning where the split is not the one of the training, so that images may be on another side of it. */
+async function changedData({ run }: OpenedNetwork, dataDir: string, valSplit: number): Promise<string | undefined> {
+  if (!run) return undefined;
+  const [{ openDataset }, { fingerprintOf }] = await Promise.all([
+    import('../data/dataset.js'),
+    import('../training/checkpoint/fingerprint.js'),
+  ]);
+  const now = fingerprintOf(await openDataset(dataDir, { valSplit }), dataDir);
+  if (now.sha256 === run.data.sha256) return undefined;
+  return `${dataDir} does not hold the images of the training, or not only those: train and val are split in another way, so that images may be on either side.`;
+}
+
+interface EvaluatePlan {
+  images: ImageList;
+  classes: readonly string[];
+  values: Values;
+  tell: Voices['tell'];
+}
+
+async function evaluate(network: OpenedNetwork, { images, classes, values, tell }: EvaluatePlan) {
+  const [{ startClassifier }, { classifyImages }, { Evaluation }, { createScanProgress }] = await Promise.all([
+    import('../inference/start-classifier.js'),
+    import('../inference/classify-images.js'),
+    import('../inference/evaluation/evaluation.js'),
+    import('../reporting/scan-progress.js'),
+  ]);
+  const { classifier, device, precision } = await startClassifier(network, values);
+  const evaluation = new Evaluation(classes);
+  const unreadable: { path: string; reason: string }[] = [];
+  const progress = createScanProgress(process.stderr);
+  const { batch_size: batchSize, workers } = values;
+  const { preprocessing } = network;
+  try {
+    let done = 0;
+    progress.update('Evaluating', 0, images.length);
+    for await (const batch of classifyImages(classifier, images, { preprocessing, batchSize, workers })) {
+      for (const each of batch) note(each, evaluation, unreadable);
+      done += batch.length;
+      progress.update('Evaluating', done, images.length);
+    }
+  } finally {
+    progress.close();
+    classifier.close();
+  }
+  if (evaluation.images === 0)
+    throw new UserError('None of the images can be read', { found: unreadable[0]?.reason ?? '' });
+  await tellUnreadable(unreadable, tell);
+  return { evaluation, unreadable, device, precision };
+}
+
+function note(each: ImageResult, evaluation: Evaluation, unreadable: { path: string; reason: string }[]): void {
+  if ('error' in each) unreadable.push({ path: each.path, reason: each.error });
+  else evaluation.add(each);
+}
+
+async function tellUnreadable(images: readonly { path: string; reason: string }[], tell: Voices['tell']) {
+  if (images.length === 0) return;
+  const [{ abbreviate, count }, { shownPath }] = await Promise.all([
+    import('../wording.js'),
+    import('../data/shown-path.js'),
+  ]);
+  const names = images.map(({ path, reason }) => `${shownPath(path)} (${reason})`);
+  tell(`WARNING: ${count(images.length, 'image', 'images')} left out that can't be read: ${abbreviate(names)}`);
+}
