@@ -207,12 +207,14 @@ job_resubmit() {
   variables=DEEP_CNN_TRY=$((job_try + 1))${DEEP_CNN_INDEX:+,DEEP_CNN_INDEX=$DEEP_CNN_INDEX}
   names=$(job_attribute Variable_List | grep -oE '(^|,)[A-Za-z_][A-Za-z_0-9]*=' | tr -d ',=')
   for name in $names; do
-    if [[ $name != PBS_* && $name != DEEP_CNN_@(TRY|INDEX) && -n ${!name+set} ]]; then variables+=,$name; fi
+    # A value may hold what looks like another variable. qsub refuses one that is not there.
+    if [[ $name != PBS_* && $name != DEEP_CNN_@(TRY|INDEX) ]] && printenv "$name" >/dev/null; then variables+=,$name; fi
   done
   job_keep -A Account_Name
   job_keep -P project _pbs_project_default
   job_keep -p Priority 0
   job_keep -m Mail_Points a
+  job_keep -M Mail_Users
   job_keep -l Resource_List.walltime '' walltime=
   job_keep -l Resource_List.select '' select=
   name=$(job_attribute queue)
@@ -228,7 +230,7 @@ job_resubmit() {
     fi
     sleep "$attempt"
   done
-  job_complain "the job could not be handed in again (qsub: $answer). To go on, submit it again."
+  job_complain "the job could not be handed in again (${answer%%$'\n'*}). To go on, submit it again."
 }
 
 # From the folder of the first time, where its output file is.

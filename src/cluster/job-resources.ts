@@ -60,9 +60,9 @@ function slurmDirectives(request: JobRequest): string[] {
   return words.flatMap((word) => (word ? `#SBATCH ${word}` : []));
 }
 
-/** A run's name as both schedulers bear it: letters, digits and `_.-`, a letter first. */
+/** A run's name as both schedulers bear it: letters, digits, `_` and `-`, a letter first. PBS knows no dot in names. */
 export function jobName(runName: string): string {
-  const plain = runName.replace(/[^A-Za-z0-9_.-]/g, '_');
+  const plain = runName.replace(/[^A-Za-z0-9_-]/g, '_');
   return (/^[A-Za-z]/.test(plain) ? plain : `run_${plain}`).slice(0, 60);
 }
 

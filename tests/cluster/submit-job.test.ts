@@ -43,7 +43,13 @@ test('arrays are ranges of at least two', () => {
 });
 
 test('names, times and memory are written as schedulers read them', () => {
-  assert.deepEqual(['a b', '1st', 'x'.repeat(99), 'é'].map(jobName), ['a_b', 'run_1st', 'x'.repeat(60), 'run__']);
+  assert.deepEqual(['a b', '1st', 'v1.2', 'x'.repeat(99), 'é'].map(jobName), [
+    'a_b',
+    'run_1st',
+    'v1_2',
+    'x'.repeat(60),
+    'run__',
+  ]);
   const request = {
     name: 'n',
     walltimeSeconds: 360_061.5,

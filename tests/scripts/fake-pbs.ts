@@ -1,5 +1,20 @@
-// A small project under the stand-in for OpenPBS: the job scripts are the real ones, the trainer is a stand-in too, which
-// saves a number of steps where a run has its checkpoint, and stops in time as the real one does.
+// A small project under a stand-in for OpenPBS, of which there is no package to test with. The job scripts are the real
+// ones; the trainer is a stand-in too, which saves a number of steps where a run has its checkpoint, and stops in time as
+// the real one does.
+//
+// What the scheduler does is what OpenPBS's source says and was seen of version 23.06, with all times divided by `speed`:
+// - A login shell in the user's home leads the job's session and reads one line, the path of the script's copy in a spool
+//   folder, which therefore is $0. The umask is 077. What a job prints is in the submission's folder when it has ended,
+//   as `name.o1`, or `name.o1.2` in an array.
+// - A job has variables of -v, PBS_O_* of the submitting shell, and MOM's. qsub and qstat are on PATH by the shell's
+//   profile alone.
+// - Before the walltime there is no signal. Some time after it, and at qdel, every process of the session gets TERM, so
+//   that the login shell ends; the others have 12 or 15 s before KILL. The exit status is -29 for the walltime, 271 for
+//   qdel, whatever the script returns. When the login shell ends by itself, KILL follows for what is left.
+// - qrerun kills and starts the script again from the top. Here the run itself lives on for 2 s, as where a node has lost
+//   its server.
+// - qsub refuses carriage returns, unknown resources, names of jobs with a dot, and -v with a variable that is not there.
+//   qstat breaks lines of more than 79 columns, and knows finished jobs only with -x.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -77,6 +92,7 @@ export interface FakeCluster {
   }[];
   /** What the trainer did, line by line. */
   calls(): string[];
+  /** What all jobs have printed so far. */
   output(): string;
   until(condition: () => boolean, what: string): Promise<void>;
   /** Until no job is left. */
@@ -94,6 +110,7 @@ export function makeFakeCluster({ speed = 10 } = {}): FakeCluster {
   copyFileSync(join(repository, 'scripts/job.sh'), join(project, 'scripts/job.sh'));
   writeFileSync(join(project, 'environment.sh'), `PATH=${dirname(process.execPath)}:$PATH\n`);
   writeFileSync(join(project, 'dist/cli.js'), trainer(speed));
+  writeFileSync(join(top, 'home', '.bash_profile'), `PATH='${join(top, 'bin')}':$PATH\n`);
   for (const name of ['qsub', 'qstat', 'qdel', 'qrerun']) {
     const path = join(top, 'bin', name);
     // In a session of its own, as it ignores what is sent to the job's.
@@ -129,10 +146,9 @@ export function makeFakeCluster({ speed = 10 } = {}): FakeCluster {
         .split('\n')
         .filter((line) => line !== ''),
     output: () =>
-      readdirSync(project)
-        .filter((name) => /\.o\d/.test(name))
-        .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-        .map((name) => `== ${name}\n${textOf(join(project, name))}`)
+      cluster
+        .jobs()
+        .map(({ id }) => `== ${id}\n${textOf(join(top, 'jobs', id, `${id}.OU`))}`)
         .join(''),
     until: async (condition, what) => {
       const endMs = performance.now() + 40_000;

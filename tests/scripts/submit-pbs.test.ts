@@ -1,4 +1,4 @@
-// submit.pbs under a stand-in for OpenPBS (fake-pbs-program.ts tells what it imitates), with a trainer that is one too.
+// submit.pbs under a stand-in for OpenPBS (fake-pbs.ts tells what it imitates), with a trainer that is one too.
 // That it holds on a real one, this can't show.
 
 import assert from 'node:assert/strict';
@@ -47,22 +47,6 @@ test('by hand, DRY_RUN=1 shows the command and runs nothing', (t) => {
   assert.deepEqual(calls(), []);
 });
 
-test('a key in line 10, or in the environment, turns Weights & Biases on, and stands in no command', (t) => {
-  const { project } = withCluster(t);
-  const command = (text: string, env: Record<string, string> = {}) => {
-    writeFileSync(join(project, 'submit.pbs'), text);
-    return execFileSync('bash', [join(project, 'submit.pbs')], {
-      encoding: 'utf8',
-      env: { PATH: process.env['PATH'], DRY_RUN: '1', ...env },
-    });
-  };
-  assert.match(command(shipped), / --wandb=False /);
-  const filledIn = command(shipped.replace(/^export WB_KEY=.*$/m, 'export WB_KEY="0123abcd"'));
-  assert.match(filledIn, / --wandb=True /);
-  assert.doesNotMatch(filledIn, /0123abcd/);
-  assert.match(command(shipped, { WB_KEY: '0123abcd' }), / --wandb=True /);
-});
-
 describe('submit.pbs', { concurrency: 4 }, () => {
   test('runs once in the folder of its submission, and says where everything lies', async (t) => {
     const cluster = withCluster(t);
@@ -76,6 +60,7 @@ describe('submit.pbs', { concurrency: 4 }, () => {
       /The run hpc_export: finished \(exit code 0\) [\s\S]*checkpoints +outputs\/checkpoints\/hpc_export/,
     );
     assert.doesNotMatch(cluster.output(), /\r/);
+    assert.match(readFileSync(join(cluster.project, 'deep_cnn.o1'), 'utf8'), /^Job 1\.fake on /);
     assert.equal(readFileSync(join(cluster.project, 'outputs/jobs/1.fake.state'), 'utf8'), 'done\n');
   });
 
@@ -144,11 +129,13 @@ describe('submit.pbs', { concurrency: 4 }, () => {
     await cluster.until(() => starts(cluster).length === 1, 'the job');
     cluster.call('qdel', id);
     await cluster.idle();
+    // That of the login shell, which TERM ends.
     assert.deepEqual(
       cluster.jobs().map(({ exitCode }) => exitCode),
-      [75],
+      [256 + 15],
     );
     assert.match(cluster.calls().at(-1) ?? '', /^signal hpc_export at/);
+    assert.equal(readFileSync(join(cluster.project, 'outputs/jobs', `${id}.state`), 'utf8'), 'stopped\n');
     assert.match(cluster.output(), /The job was stopped by SIGTERM, and its run saved; it is not handed in again/);
     // Submitted again, it goes on.
     cluster.plan({ steps: 1 });
@@ -164,6 +151,11 @@ describe('submit.pbs', { concurrency: 4 }, () => {
     await cluster.until(() => cluster.jobs().length === 2, 'a second job');
     await cluster.idle();
     assert.ok(cluster.calls().filter((line) => line.startsWith('signal')).length === 2);
+    assert.deepEqual(
+      cluster.jobs().map(({ exitCode }) => exitCode),
+      [-29, -29],
+    );
+    assert.match(cluster.output(), /PBS: job killed: walltime 5 exceeded limit 4/);
     assert.doesNotMatch(cluster.output(), /not handed in again/);
   });
 
@@ -191,9 +183,23 @@ describe('submit.pbs', { concurrency: 4 }, () => {
     assert.deepEqual(ids.slice(0, 3), ['1[1].fake', '1[2].fake', '1[3].fake']);
     assert.ok(ids.slice(3).every((id) => !id.includes('[')) && ids.length >= 6, cluster.output());
     for (const index of [1, 2, 3]) {
+      assert.match(readFileSync(join(cluster.project, `deep_cnn.o1.${index}`), 'utf8'), /^Job 1\[\d\]\.fake on /);
       const own = starts(cluster).filter((line) => line.includes(`--run_name=hpc_export-${index} --seed=${index} `));
       assert.ok(own.length >= 2, `${index}: ${cluster.calls().join('\n')}`);
     }
+  });
+
+  test('a variable goes along whatever is in its value', async (t) => {
+    const cluster = withCluster(t);
+    // `text` is a variable of the script's, which qsub does not see.
+    cluster.qsub('-v', 'FLAVOUR=mint\\,text=5', '-l', 'walltime=00:00:10', 'submit.pbs');
+    await cluster.until(() => cluster.calls().some((line) => line.startsWith('done')), 'the end');
+    await cluster.idle();
+    assert.ok(cluster.jobs().length >= 2);
+    assert.ok(
+      starts(cluster).every((line) => line.includes('"FLAVOUR":"mint,text=5"')),
+      cluster.calls().join('\n'),
+    );
   });
 
   test('says how to go on where no qsub is', async (t) => {
