@@ -27,7 +27,7 @@ export type UploadReply =
   | { kind: 'sent'; rows: number }
   /** A request failed, the `count`th time in a row, and is tried again. */
   | { kind: 'trouble'; message: string; count: number }
-  /** There is no use in going on: `isOutage` when it may work another time, `isWorthRetry` with a new thread. */
-  | { kind: 'gave-up'; message: string; isOutage: boolean; isWorthRetry: boolean }
+  /** There is no use in going on: `isOutage` when it may work another time. */
+  | { kind: 'gave-up'; message: string; isOutage: boolean }
   /** All that `finish` asked for is done. */
   | { kind: 'finished' };

@@ -47,20 +47,19 @@ export function createUploader(settings: UploaderSettings): Uploader {
     const thread = startThread(settings);
     worker = thread;
     // After the first report of a thread's end, the others say the same.
-    const fail = (message: string, how: { isOutage: boolean; isWorthRetry: boolean }) => {
+    const end = (then: () => void) => {
       if (worker !== thread) return;
       worker = undefined;
       void thread.terminate();
-      retry(message, how);
+      then();
     };
     thread.on('message', (reply: UploadReply) => {
       if (worker !== thread) return;
-      if (reply.kind === 'gave-up') fail(reply.message, reply);
+      if (reply.kind === 'gave-up') end(() => giveUp(reply.message, reply));
       else hear(reply);
     });
-    const ended = { isOutage: true, isWorthRetry: true };
-    thread.on('error', (error) => fail(error.message, ended));
-    thread.on('exit', () => fail('the uploading thread has ended', ended));
+    thread.on('error', (error) => end(() => retry(error.message)));
+    thread.on('exit', () => end(() => retry('the uploading thread has ended')));
     // After the listeners, which undo it.
     thread.unref();
     if (ending) thread.postMessage(ending);
@@ -74,13 +73,17 @@ export function createUploader(settings: UploaderSettings): Uploader {
     if (reply.kind === 'finished') settle(true);
   };
 
-  /** A thread that has failed is replaced by a new one, after a while; it begins with what the journal says. */
-  const retry = (message: string, { isOutage, isWorthRetry }: { isOutage: boolean; isWorthRetry: boolean }) => {
+  const giveUp = (message: string, how: { isOutage: boolean }) => {
+    isOver = true;
+    settings.onGaveUp(message, how);
+    settle(false);
+  };
+
+  /** A thread that has broken is replaced by a new one, after a while; it begins with what the journal says. */
+  const retry = (message: string) => {
     failures += 1;
-    if (!isWorthRetry || failures >= Math.min(patience.attempts, maxThreads)) {
-      isOver = true;
-      settings.onGaveUp(message, { isOutage });
-      settle(false);
+    if (failures >= Math.min(patience.attempts, maxThreads)) {
+      giveUp(message, { isOutage: true });
       return;
     }
     settings.onTrouble(message, failures);
@@ -114,7 +117,7 @@ export function createUploader(settings: UploaderSettings): Uploader {
   };
 }
 
-/** A server that registers no run, time after time, is left alone. */
+/** A thread that breaks time after time is not started for ever. */
 const maxThreads = 30;
 const longestTimerMs = 2 ** 31 - 1;
 

@@ -3,14 +3,16 @@
 // training, what it prints can be left out, and its network goes on while a training step blocks the main thread.
 //
 // The SDK registers the run, queues rows and paces their upload. What it can't do is done around it: it is told at which
-// line of the run's history to go on (it knows only 0), and its requests are replaced by ones that are tried again until
-// the server has confirmed them. A row's place in the history is its epoch, so that sending it twice changes nothing.
+// line of the run's history to go on (it knows only 0), and its requests are replaced by ones that know proxies and are
+// tried again until the server has confirmed them. A row's place in the history is its epoch, so that sending it twice
+// changes nothing.
 
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import wandb from '@wandb/sdk';
 import { messageOf } from '../errors.js';
 import type { UploadReply, UploadRequest, UploadTask } from './wandb-messages.js';
+import { relaySdk, relayUrl } from './wandb-relay.js';
 import { createServer, read, WandbOutage, WandbRefusal } from './wandb-server.js';
 import { runAddress } from './wandb-settings.js';
 
@@ -59,9 +61,7 @@ let lastPost: Promise<unknown> = Promise.resolve();
 let isPosting = false;
 let heartbeat: NodeJS.Timeout | undefined;
 
-/** The SDK could not register the run; it can't be asked twice in a thread. */
-class SdkOutage extends WandbOutage {}
-
+relaySdk(server, giveUp);
 const ready = connect();
 ready.catch(giveUp);
 
@@ -81,24 +81,20 @@ port.on('message', (request: UploadRequest) => {
 });
 
 function giveUp(error: unknown): void {
-  const message = messageOf(error);
-  const [isOutage, isWorthRetry] = [error instanceof WandbOutage, error instanceof SdkOutage];
-  tell({ kind: 'gave-up', message, isOutage, isWorthRetry });
+  tell({ kind: 'gave-up', message: messageOf(error), isOutage: error instanceof WandbOutage });
 }
 
 /** Registers the run and hands over the rows that the server lacks. */
 async function connect(): Promise<void> {
   const { entity, lines } = await askServer();
-  const started = await withinTime(
-    wandb.init({
-      id: run.id,
-      name: run.name,
-      project,
-      entity,
-      config: run.config,
-      settings: { apiKey: key, baseUrl: run.baseUrl, offline: false, silent: true },
-    }),
-  );
+  const started = await wandb.init({
+    id: run.id,
+    name: run.name,
+    project,
+    entity,
+    config: run.config,
+    settings: { apiKey: key, baseUrl: relayUrl, offline: false, silent: true },
+  });
   const stream = streamOf(started);
   streamPath = `/files/${[entity, project, run.id].map(encodeURIComponent).join('/')}/file_stream`;
   confirmedRows = Math.min(sentRows, lines, rows.length);
@@ -130,23 +126,6 @@ async function askServer(): Promise<{ entity: string; lines: number }> {
   if (typeof entity !== 'string' || entity === '') throw new WandbRefusal('it does not know whose API key this is');
   const lines = read(read(model, 'bucket'), 'historyLineCount');
   return { entity, lines: typeof lines === 'number' ? lines : 0 };
-}
-
-/** The server has just answered; the SDK's own requests have no time limit. */
-async function withinTime<T>(work: Promise<T>): Promise<T> {
-  const { requestMs } = patience;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    const message = `it has not registered the run within ${(2 * requestMs) / 1000} s`;
-    timer = setTimeout(() => reject(new SdkOutage(message)), 2 * requestMs);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } catch (error) {
-    throw error instanceof SdkOutage ? error : new SdkOutage(messageOf(error));
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function streamOf(started: SdkRun): FileStreamParts {

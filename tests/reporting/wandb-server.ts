@@ -54,8 +54,8 @@ export interface WandbServer {
 
 export const apiKey = 'key-for-tests-0123456789';
 
-/** A server that stops after the test. */
-export async function startWandbServer(context: TestContext): Promise<WandbServer> {
+/** A server that stops after the test, or whatever else has an end. */
+export async function startWandbServer(context: Pick<TestContext, 'after'>): Promise<WandbServer> {
   const runs = new Map<string, StoredRun>();
   const requests: SeenRequest[] = [];
   const watchers = new Set<() => void>();
