@@ -53,10 +53,9 @@ async function setUp(args) {
   await prepareCheckout();
   if (choice === '--check') return;
 
-  const { ensureTensorflow } = await import('../dist/tensorflow/install.js');
-  const variant = choice === '--cpu' ? 'cpu' : choice === '--cuda' ? 'cuda' : 'auto';
-  const installed = await ensureTensorflow({ variant, remember: choice !== undefined });
-  if (choice) process.stderr.write(`set-up: using TensorFlow ${installed.version} (${installed.variant})\n`);
+  const { setUpTensorflow } = await import('../dist/commands/setup.js');
+  const inUse = await setUpTensorflow(choice?.slice('--'.length));
+  if (choice) process.stderr.write(`set-up: using ${inUse}\n`);
 }
 
 function checkNode() {
@@ -135,7 +134,7 @@ function isCompiled() {
 /** A hash of what is compiled: each file's path, size and time. */
 function sourceStamp() {
   const hash = createHash('sha256');
-  const files = ['src', 'tests', 'scripts', 'bench'].flatMap((folder) => sources(inRoot(folder)));
+  const files = ['src', 'tests', 'scripts', 'bench', 'examples'].flatMap((folder) => sources(inRoot(folder)));
   const settings = ['tsconfig.json', 'package.json', 'node_modules/.package-lock.json'].map((name) => inRoot(name));
   for (const path of [...files, ...settings].sort()) {
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -181,7 +180,8 @@ async function compile() {
     throw new SetupError('TypeScript found mistakes (see above). Correct them and start again.');
   }
   removeOrphans(inRoot('dist'), inRoot('src'));
-  for (const folder of ['tests', 'scripts', 'bench']) removeOrphans(inRoot('build', folder), inRoot(folder));
+  for (const folder of ['tests', 'scripts', 'bench', 'examples'])
+    removeOrphans(inRoot('build', folder), inRoot(folder));
   mkdirSync(inRoot('build'), { recursive: true });
   writeFileSync(stampPath, stamp);
 }

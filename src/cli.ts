@@ -9,6 +9,7 @@ import { exportCommand } from './commands/export.js';
 import { modelsCommand } from './commands/models.js';
 import { predictCommand } from './commands/predict.js';
 import { rerunCommand } from './commands/rerun.js';
+import { setupCommand } from './commands/setup.js';
 import { noteLostOutput } from './commands/signals.js';
 import { submitCommand } from './commands/submit.js';
 import { trainCommand } from './commands/train.js';
@@ -32,6 +33,7 @@ const commands: readonly Command[] = [
   dataCommand,
   wandbCommand,
   submitCommand,
+  setupCommand,
   doctorCommand,
 ];
 

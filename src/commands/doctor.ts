@@ -46,8 +46,8 @@ export function findProblems({ versions, device }: Facts): string[] {
   if (device.installation === undefined) {
     problems.push(
       device.site === undefined
-        ? 'TensorFlow is not installed: `npm run setup` installs it.'
-        : `The TensorFlow in ${device.site} (DEEP_CNN_LIBTENSORFLOW) is not ready: \`npm run setup\` says why, or makes it so.`,
+        ? 'TensorFlow is not installed: `npx deep-cnn setup` installs it.'
+        : `The TensorFlow in ${device.site} (DEEP_CNN_LIBTENSORFLOW) is not ready: \`npx deep-cnn setup\` says why, or makes it so.`,
     );
     if (versions.python === undefined) problems.push('Python 3 is missing, and set-up needs it.');
     else if (versions.pip === undefined) problems.push('pip is missing, and set-up needs it.');
@@ -58,7 +58,7 @@ export function findProblems({ versions, device }: Facts): string[] {
   if (device.hasGpu && device.inUse === 'cpu') {
     const names = missing.map(({ name }) => name).join(', ');
     if (device.installation?.variant === 'cpu') {
-      problems.push('There is a GPU, but TensorFlow for the CPU is in use: `npm run setup -- --cuda` changes that.');
+      problems.push('There is a GPU, but TensorFlow for the CPU is in use: `npx deep-cnn setup --cuda` changes that.');
     } else if (names !== '') {
       problems.push(`TensorFlow can't use the GPU without ${names}.`);
     } else {
@@ -72,7 +72,7 @@ export function findProblems({ versions, device }: Facts): string[] {
 
 function versionRows({ versions, device }: Facts): Row[] {
   const { installation, chosen } = device;
-  const told = chosen === undefined ? '' : ', as chosen with `npm run setup`';
+  const told = chosen === undefined ? '' : ', as chosen with `deep-cnn setup`';
   return [
     ['deep-cnn', versions.deepCnn],
     ['Node', versions.node],

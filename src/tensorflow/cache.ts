@@ -133,7 +133,7 @@ export function readManifest(folder: string): Manifest | undefined {
   }
 }
 
-/** The variant that the user chose with `npm run setup -- --cpu|--cuda`, or undefined. */
+/** The variant that the user chose with `deep-cnn setup --cpu|--cuda`, or undefined. */
 export function chosenVariant(): 'cpu' | 'cuda' | undefined {
   try {
     const choice = readFileSync(join(tensorflowFolder(), 'choice'), 'utf8').trim();

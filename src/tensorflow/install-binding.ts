@@ -230,6 +230,6 @@ async function readVersion(addon: string, library: string): Promise<string> {
   const cause = /Error: (.*)/.exec(stderr)?.[1] ?? (stderr.trim().split('\n').at(-1) || `signal ${signal}`);
   throw new UserError(`TensorFlow (${library}) does not load on this machine`, {
     found: signal === 'SIGILL' ? 'a processor without the AVX instructions that it needs' : cause,
-    mend: 'Run `npm run doctor`; or let DEEP_CNN_LIBTENSORFLOW name a folder with a libtensorflow that was built for this machine',
+    mend: 'Run `npx deep-cnn doctor`; or let DEEP_CNN_LIBTENSORFLOW name a folder with a libtensorflow that was built for this machine',
   });
 }

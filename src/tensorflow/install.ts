@@ -75,7 +75,7 @@ async function install(variant: EnsureOptions['variant']): Promise<void> {
   }
   const root = libraryFolder(wanted);
   if (readManifest(root) === undefined) {
-    const otherwise = wanted === 'cuda' ? ', or do without the GPU (`npm run setup -- --cpu`)' : '';
+    const otherwise = wanted === 'cuda' ? ', or do without the GPU (`npx deep-cnn setup --cpu`)' : '';
     checkSpace(recipes[wanted].neededBytes, recipes[wanted].title, otherwise);
     await installLibrary(wanted, await findPython(), makeStaging(join(root, '..')));
   }

@@ -48,7 +48,7 @@ export async function loadTensorflow(
     throw new UserError('--device=cuda found no usable GPU', {
       expected: 'an NVIDIA GPU that TensorFlow can open',
       found: `none (TensorFlow ${backend.binding.TF_Version}, ${installation.variant} build)`,
-      mend: 'Run `npm run doctor` to see which driver or library is missing, or use --device=auto',
+      mend: 'Run `npx deep-cnn doctor` to see which driver or library is missing, or use --device=auto',
     });
   }
   return { tf, device: backend.isUsingGpuDevice ? 'cuda' : 'cpu', version: backend.binding.TF_Version, installation };

@@ -35,7 +35,7 @@ test('says what is missing where nothing is installed', () => {
   assert.match(report, /^ {2}TensorFlow +not installed$/m);
   assert.match(report, /^ {2}tfjs-node-gpu +4\.\d+\.\d+$/m);
   assert.match(report, /^ {2}cache +nothing {2}.*deep-cnn-doctor-/m);
-  assert.match(report, /! TensorFlow is not installed: `npm run setup` installs it\.\n/);
+  assert.match(report, /! TensorFlow is not installed: `npx deep-cnn setup` installs it\.\n/);
 });
 
 test('aligns all values in one column', () => {
