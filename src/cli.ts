@@ -2,6 +2,7 @@
 // The program's entry, and the only place that prints an error and sets the exit code.
 import { inspect } from 'node:util';
 import type { Command } from './commands/command.js';
+import { completionCommand } from './commands/completion.js';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
@@ -35,6 +36,7 @@ const commands: readonly Command[] = [
   submitCommand,
   setupCommand,
   doctorCommand,
+  completionCommand(() => commands),
 ];
 
 async function main(args: readonly string[]): Promise<number> {

@@ -12,6 +12,11 @@ export interface Command<Table extends OptionTable = OptionTable> {
   /** The words that may follow the name, as `--help` shows them: `<verb> [model ...]`. None may unless this is there. */
   readonly operands?: string;
   /**
+   * What a shell offers for each operand in turn, the last for all that follow: words, or the names of models or runs.
+   * Files unless told.
+   */
+  readonly offers?: readonly (readonly string[] | 'models' | 'runs')[];
+  /**
    * Does the work and returns the exit code. An option `config` has been followed already; what the operands mean is for
    * the command to check. `given` names the options that were given, on the command line or in a configuration file.
    */

@@ -30,6 +30,7 @@ export const dataCommand: Command<typeof dataOptions> = {
   summary: 'Check a folder of images: unreadable files, duplicates, leaks into the test, class counts',
   options: dataOptions,
   operands: '<check DIR>',
+  offers: [['check'], []],
   run: (values, operands) => runData(operands, values, (text) => process.stdout.write(text)),
 };
 

@@ -14,6 +14,7 @@ export const rerunCommand: Command<typeof trainOptions> = {
   summary: 'Repeat a run, as it was or with other options',
   options: trainOptions,
   operands: '<RUN>',
+  offers: ['runs'],
   run: (values, operands, given) => rerun(operands, { values, given }, wholeProgram, console.log),
 };
 

@@ -34,6 +34,7 @@ export const submitCommand: Command<typeof submitOptions> = {
   summary: 'Train in a batch job of PBS or Slurm; submit progress RUN tells how far a run is',
   options: submitOptions,
   operands: '[progress RUN]',
+  offers: [['progress'], 'runs'],
   run: (values, operands, given) => runSubmit(values, operands, given, usualParts),
 };
 

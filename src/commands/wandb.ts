@@ -25,6 +25,7 @@ export const wandbCommand: Command<typeof wandbOptions> = {
   summary: 'Send runs that were recorded offline to Weights & Biases',
   options: wandbOptions,
   operands: '<sync RUN ...>',
+  offers: [['sync'], 'runs'],
   run: (values, operands) => runWandb(operands, values, { print: (text) => process.stdout.write(text) }),
 };
 

@@ -32,6 +32,7 @@ export const weightsCommand: Command = {
   summary: 'List, download or verify pretrained weights',
   options: {},
   operands: '<list | download | verify> [model | hf:owner/repo ...]',
+  offers: [['list', 'download', 'verify'], 'models'],
   run: (_, operands) => runWeights(operands, parts),
 };
 
