@@ -20,7 +20,7 @@ export interface CaughtSignals {
   release(): void;
 }
 
-interface CatchOptions {
+export interface CatchOptions {
   /** The exit code for a signal before `hold`; undefined, the default, ends the program by that signal. */
   exitCodeInSetUp?: (signal: StopSignal) => number | undefined;
   env?: NodeJS.ProcessEnv;

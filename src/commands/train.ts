@@ -7,6 +7,7 @@ import { findRootDir } from '../options/paths.js';
 import { type ChangedOption, mergeForResume } from '../options/resume-options.js';
 import { type TrainConfig, trainOptions } from '../options.js';
 import type { Report } from '../reporting/events.js';
+import type { ScreenStream } from '../reporting/progress.js';
 import { nameRunFiles } from '../reporting/run-files.js';
 import { checkWandb } from '../reporting/wandb-settings.js';
 import { type FoundCheckpoint, findCheckpoint } from '../training/checkpoint/find.js';
@@ -15,7 +16,7 @@ import { lockRun } from '../training/run-lock.js';
 import { createStopping } from '../training/stopping.js';
 import type { TrainSetting } from '../training/train.js';
 import type { Command } from './command.js';
-import { catchSignals } from './signals.js';
+import { type CatchOptions, type CaughtSignals, catchSignals } from './signals.js';
 
 /** What the command needs from the rest of the program; tests put their own in. */
 export interface TrainParts {
@@ -32,6 +33,23 @@ export const wholeProgram: TrainParts = {
   loadTrainer: async () => (await import('../training/train.js')).train,
 };
 
+/** Who may ask a run to stop, and who sees it. */
+export interface Surroundings {
+  catchStops: (options: CatchOptions) => Omit<CaughtSignals, 'first'> & { first(): string | undefined };
+  screen: ScreenStream;
+  /** Hears, as a line, what the run waits for before it begins. */
+  onWait: (line: string) => void;
+  onEvent?: Report | undefined;
+}
+
+const terminal = (): Surroundings => ({ catchStops: catchSignals, screen: process.stdout, onWait: console.log });
+
+export interface TrainingSettings extends Pick<TrainSetting, 'expectedData'> {
+  /** The options that were given, which a resumed run's checkpoint does not replace. */
+  given?: ReadonlySet<string>;
+  surroundings?: Surroundings;
+}
+
 export const trainCommand: Command<typeof trainOptions> = {
   name: 'train',
   summary: 'Fine-tune a network on a folder of images',
@@ -47,19 +65,19 @@ export const trainCommand: Command<typeof trainOptions> = {
 export async function runTraining(
   values: TrainConfig,
   trainParts: TrainParts,
-  { given = new Set(), expectedData }: { given?: ReadonlySet<string> } & Pick<TrainSetting, 'expectedData'> = {},
+  { given = new Set(), expectedData, surroundings = terminal() }: TrainingSettings = {},
 ): Promise<number> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
   const { resume } = values;
   let found: FoundCheckpoint | undefined;
   // A signal in set-up ends a run that was resumed without loss: it can be resumed once more.
-  const signals = catchSignals({ exitCodeInSetUp: () => (found ? exitCode.resumable : undefined) });
+  const signals = surroundings.catchStops({ exitCodeInSetUp: () => (found ? exitCode.resumable : undefined) });
   try {
     const names = await trainParts.modelNames();
     // A mistake is told before the name is taken. A resumed run's options are known only then.
     const fresh = resume === undefined ? plan(values, names) : undefined;
-    return await holdingName(values, async (place, holdsName) => {
+    return await holdingName(values, surroundings, async (place, holdsName) => {
       found = resume === undefined ? undefined : await findCheckpoint({ ...place, resume });
       const { config, changed } = fresh ?? plan(values, names, found && { given, saved: found.checkpoint.options });
       const deadline = await watchDeadline({ timeLimitSeconds: config.time_limit });
@@ -67,7 +85,8 @@ export async function runTraining(
       const setting = { from: found, stopping, files: filesFor(config, found), expectedData, holdsName };
       const warnings = [...changed.map(changeText), ...(deadline.warning ? [deadline.warning] : [])];
       try {
-        return await trainAndTell(config, { ...trainParts, setting, warnings, onTraining: signals.hold });
+        const parts = { ...trainParts, setting, warnings, surroundings, onTraining: signals.hold };
+        return await trainAndTell(config, parts);
       } finally {
         deadline.close();
       }
@@ -82,10 +101,11 @@ type Place = { root_dir: string; run_name: string };
 /** Does `work` under the run's name, which no other run has meanwhile. */
 async function holdingName<T>(
   { root_dir, run_name, resume }: TrainConfig,
+  { onWait }: Surroundings,
   work: (place: Place, holdsName: () => boolean) => Promise<T>,
 ): Promise<T> {
   const place = { root_dir: findRootDir(root_dir), run_name };
-  const lock = await lockRun(place, { patient: resume !== undefined, onWait: (line) => console.log(line) });
+  const lock = await lockRun(place, { patient: resume !== undefined, onWait });
   process.once('exit', lock.release);
   try {
     return await work(place, lock.isHeld);
@@ -123,25 +143,27 @@ function filesFor(config: TrainConfig, found: FoundCheckpoint | undefined) {
 interface TellingParts extends TrainParts {
   setting: TrainSetting & { files: NonNullable<TrainSetting['files']> };
   warnings: readonly string[];
+  surroundings: Surroundings;
   /** Called when the first step is about to come. */
   onTraining: () => void;
 }
 
 async function trainAndTell(config: TrainConfig, parts: TellingParts): Promise<number> {
-  const { loadTrainer, setting, warnings, onTraining } = parts;
+  const { loadTrainer, setting, warnings, surroundings, onTraining } = parts;
   const { createReporters } = await import('../reporting/reporters.js');
-  const reporters = createReporters({ config, files: setting.files, stream: process.stdout });
+  const reporters = createReporters({ config, files: setting.files, stream: surroundings.screen });
+  const report: Report = (event) => {
+    if (event.kind === 'epoch-start') onTraining();
+    reporters.handle(event);
+    surroundings.onEvent?.(event);
+  };
   try {
-    for (const message of warnings) reporters.handle({ kind: 'warning', message });
+    for (const message of warnings) report({ kind: 'warning', message });
     const train = await loadTrainer();
-    const report: Report = (event) => {
-      if (event.kind === 'epoch-start') onTraining();
-      reporters.handle(event);
-    };
     const outcome = await train(config, report, setting);
     return outcome === 'stopped' ? exitCode.resumable : exitCode.ok;
   } catch (error) {
-    reporters.handle({ kind: 'failed', message: messageOf(error) });
+    report({ kind: 'failed', message: messageOf(error) });
     throw error;
   } finally {
     await reporters.close();

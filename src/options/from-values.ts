@@ -1,0 +1,39 @@
+// Options as a program gives them: a JavaScript object with the names of a table, each value as it is or as text. They
+// pass the very checks of the command line.
+
+import { UserError } from '../errors.js';
+import { findOption, type Given, type GivenOptions } from './given.js';
+import { nearest } from './nearest.js';
+import type { OptionSpec, OptionTable } from './spec.js';
+
+/** Options whose value is not what is written, but a text such as `90m` or `8G`. */
+type Notated = 'time_limit' | 'gpu_memory_limit';
+
+/** What a program may give for a table: any of its options, under its name. */
+export type OptionsOf<Table extends OptionTable> = {
+  readonly [Name in keyof Table]?:
+    | (Name extends Notated ? string : Table[Name] extends OptionSpec<infer T> ? T : never)
+    | undefined;
+};
+
+/**
+ * What was given, for `readOptions`; undefined is as if it were left out.
+ * @throws UserError for a name that the table does not have, or a value that is no text, number or boolean.
+ */
+export function givenValues(values: Readonly<Record<string, unknown>>, table: OptionTable): GivenOptions {
+  const given = new Map<string, Given>();
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    const option = findOption(table, name);
+    if (option?.name !== name) {
+      const suggestion = option?.name ?? nearest(name, Object.keys(table));
+      throw new UserError(`Unknown option ${name}`, { ...(suggestion && { mend: `Did you mean ${suggestion}?` }) });
+    }
+    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+      const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of the type ${typeof value}`;
+      throw new UserError(`Bad value for ${name}`, { expected: option.spec.expected, found });
+    }
+    given.set(name, { value: typeof value === 'boolean' ? value : String(value), where: name });
+  }
+  return given;
+}
