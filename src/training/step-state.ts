@@ -31,9 +31,12 @@ export interface LossScale {
 export const firstLossScale: LossScale = { factor: 65_536, good: 0 };
 const growthInterval = 2000;
 
-/** What becomes of it after a step: half where the gradients overflowed, twice after many good steps. */
-export function nextLossScale({ factor, good }: LossScale, hasOverflowed: boolean): LossScale {
-  if (hasOverflowed) return { factor: factor / 2, good: 0 };
+/**
+ * What becomes of it after a step: half where that was not applied, for whatever was not finite in it; twice after many
+ * good steps.
+ */
+export function nextLossScale({ factor, good }: LossScale, wasApplied: boolean): LossScale {
+  if (!wasApplied) return { factor: factor / 2, good: 0 };
   return good + 1 === growthInterval ? { factor: factor * 2, good: 0 } : { factor, good: good + 1 };
 }
 

@@ -160,9 +160,8 @@ export async function compileSteps(
     const signature = 'features' in batch ? 'train_head' : name;
     const done = result(batch, session.run(signature, { ...trainingFeeds(name, batch, mix), ...more }));
     if (!counters.lossScale) return done;
-    const hasOverflowed = !done.applied && Number.isFinite(done.loss);
-    counters.lossScale = nextLossScale(counters.lossScale, hasOverflowed);
-    return { ...done, hasOverflowed };
+    counters.lossScale = nextLossScale(counters.lossScale, done.applied);
+    return { ...done, hasOverflowed: !done.applied && Number.isFinite(done.loss) };
   };
   const imageBytes = 3 * options.input.crop ** 2;
   const inParts = <T>(batch: AnyStepBatch, work: (part: AnyStepBatch) => T): T[] =>

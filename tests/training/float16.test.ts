@@ -65,6 +65,16 @@ test('gradients that overflow halve the scale and change nothing else', async ()
   assert.equal(steps.counters.lossScale?.good, 1);
 });
 
+test('a step whose loss is not finite lowers the scale, too, and is no good step', async () => {
+  const steps = await compile({ mixing: true });
+  steps.drawWeights(25);
+  steps.train(tinyBatch(250, 4), 0.01);
+  const poison = { amount: Number.NaN, box: [0, 0, 5, 5], labelShare: 1 } as const;
+  const { applied, loss } = steps.train(tinyBatch(251, 4), 0.01, { mix: poison });
+  assert.deepEqual([applied, loss], [false, Number.NaN]);
+  assert.deepEqual(steps.counters.lossScale, { factor: firstLossScale.factor / 2, good: 0 });
+});
+
 test('a run that goes on has the scale that it had', async () => {
   const steps = await compile();
   steps.drawWeights(23);
@@ -83,9 +93,9 @@ test('a run that goes on has the scale that it had', async () => {
 
 test('the scale follows the rule of GradScaler', () => {
   assert.deepEqual(firstLossScale, { factor: 65_536, good: 0 });
-  assert.deepEqual(nextLossScale({ factor: 8, good: 1998 }, false), { factor: 8, good: 1999 });
-  assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, false), { factor: 16, good: 0 });
-  assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, true), { factor: 4, good: 0 });
+  assert.deepEqual(nextLossScale({ factor: 8, good: 1998 }, true), { factor: 8, good: 1999 });
+  assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, true), { factor: 16, good: 0 });
+  assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, false), { factor: 4, good: 0 });
 });
 
 test('overflows in search of the scale are no breakdown; gradients that are never finite are one', () => {
