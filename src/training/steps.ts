@@ -13,6 +13,7 @@ import { buildStepGraph, type GroupStep, type StepGraphOptions, type StepName } 
 import {
   firstLossScale,
   freshCounters,
+  type LossScale,
   nextLossScale,
   phasesAt,
   requireCounters,
@@ -130,8 +131,8 @@ export async function compileSteps(
     return { ...freshCounters(runSeed), ...(isScaled && { lossScale: firstLossScale }) };
   };
   let counters = freshly(0);
-  /** The group of batches that has begun: those that were tried, and those that were added. */
-  let group: { tried: number; added: number } | undefined;
+  /** The group of batches that has begun: those that were tried, those that were added, the scale at its beginning. */
+  let group: { tried: number; added: number; lossScale: LossScale | undefined } | undefined;
   const trainingFeeds = (name: 'train_step' | 'late_step', batch: AnyStepBatch, mix = unmixed) => ({
     ...feeds(batch),
     ...(random[name] && { random_seed: int32(drawnFrom()) }),
@@ -236,7 +237,7 @@ export async function compileSteps(
       return done;
     },
     accumulate(batch, { mix } = {}) {
-      const current = group ?? { tried: 0, added: 0 };
+      const current = group ?? { tried: 0, added: 0, lossScale: counters.lossScale };
       if (!group) session.run(`begin_${phase()}`);
       group = current;
       return joined(
@@ -258,7 +259,9 @@ export async function compileSteps(
       group = undefined;
     },
     dropGroup() {
-      if (group) session.run(`drop_${phase()}`);
+      if (!group) return;
+      session.run(`drop_${phase()}`);
+      if (group.lossScale) counters.lossScale = group.lossScale;
       group = undefined;
     },
     get parts() {

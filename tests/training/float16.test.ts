@@ -91,6 +91,21 @@ test('a run that goes on has the scale that it had', async () => {
   assert.deepEqual(next(), expected);
 });
 
+test('a group of batches that is dropped takes its changes of the scale with it, so that it can be done again', async () => {
+  const steps = await compile({ accumulate: true });
+  steps.drawWeights(26);
+  steps.train(tinyBatch(260, 4), 0.01);
+  scaleAt(steps, 2 ** 40);
+  const group = () => {
+    for (const at of [1, 2, 3]) steps.accumulate(tinyBatch(260 + at, 4));
+  };
+  const before = { bits: bits(steps), counters: steps.counters };
+  group();
+  assert.deepEqual(steps.counters.lossScale, { factor: 2 ** 37, good: 0 });
+  steps.dropGroup();
+  assert.deepEqual({ bits: bits(steps), counters: steps.counters }, before);
+});
+
 test('the scale follows the rule of GradScaler', () => {
   assert.deepEqual(firstLossScale, { factor: 65_536, good: 0 });
   assert.deepEqual(nextLossScale({ factor: 8, good: 1998 }, true), { factor: 8, good: 1999 });
