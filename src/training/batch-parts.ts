@@ -32,10 +32,11 @@ export function joined(results: readonly StepResult[]): StepResult {
   if (only && results.length === 1) return only;
   const total = (value: (result: StepResult) => number) => results.reduce((sum, result) => sum + value(result), 0);
   const images = total((result) => result.images);
+  const lossScale = results.at(-1)?.lossScale;
   return {
     images,
     applied: results.every(({ applied }) => applied),
-    hasOverflowed: results.some(({ hasOverflowed }) => hasOverflowed),
+    ...(lossScale !== undefined && { lossScale }),
     loss: total((result) => result.loss * result.images) / images,
     correctAt1: total((result) => result.correctAt1),
     correctAt5: total((result) => result.correctAt5),

@@ -15,8 +15,11 @@ export interface CheckedStep {
 
 /** After so many steps left out in a row nothing can be hoped for. */
 const maxSkippedInRow = 100;
-/** The first scale of the loss, halved so often, is below 1: the gradients themselves are not finite. */
-const maxOverflowsInRow = 16;
+/**
+ * Below it, float16's gradients overflow where the loss is not even made larger, and small ones vanish. (PyTorch's
+ * GradScaler goes on halving.)
+ */
+const leastLossScale = 1;
 /** Steps left out that are told one by one. */
 const maxTold = 10;
 
@@ -26,7 +29,6 @@ export class LossCheck {
   #hasFailed = false;
   #skipped = 0;
   #inRow = 0;
-  #overflows = 0;
 
   constructor(policy: 'error' | 'skip', report: Report) {
     this.#policy = policy;
@@ -42,19 +44,24 @@ export class LossCheck {
    * Whether the step counts. Throws a `UserError` that names step and images where it is not finite and none may be left
    * out, or where too many were.
    */
-  accepts({ loss, applied, hasOverflowed = false }: StepResult, place: CheckedStep): boolean {
-    // The scale of float16's loss finds its place in this way.
-    if (hasOverflowed && this.#overflows < maxOverflowsInRow) {
-      this.#overflows += 1;
-      return false;
-    }
-    if (!hasOverflowed) this.#overflows = 0;
-    if (applied && Number.isFinite(loss)) {
+  accepts({ loss, applied, lossScale }: StepResult, place: CheckedStep): boolean {
+    const isLossFinite = Number.isFinite(loss);
+    if (applied && isLossFinite) {
       this.#inRow = 0;
       return true;
     }
     const where = `step ${place.step} (epoch ${place.epoch})`;
-    const what = Number.isFinite(loss) ? 'gradients that are no finite numbers' : `a loss of ${loss}`;
+    if (lossScale !== undefined && (isLossFinite || this.#policy === 'skip') && lossScale < leastLossScale) {
+      this.#hasFailed = true;
+      throw new UserError(`Float16 can't hold this run's gradients any more, since ${where}`, {
+        expected: `a loss scale of ${leastLossScale} or more`,
+        found: `${lossScale}, halved with each step that was left out, the last one on ${abbreviated(place.files())}`,
+        mend: 'Lower --lr and go on from the last checkpoint with --resume, or begin anew with --precision=bf16 or fp32',
+      });
+    }
+    // The scale of float16's loss finds its place in this way.
+    if (lossScale !== undefined && isLossFinite) return false;
+    const what = isLossFinite ? 'gradients that are no finite numbers' : `a loss of ${loss}`;
     if (this.#policy === 'error') {
       this.#hasFailed = true;
       throw new UserError(`Training broke down at ${where}`, {

@@ -23,8 +23,8 @@ export interface StepResult {
   images: number;
   /** False where the guard left the step out: nothing has changed but `counters`. */
   applied: boolean;
-  /** Whether that was for gradients that float16 can't hold at the scale of the loss, which is lower now. */
-  hasOverflowed?: boolean;
+  /** In float16: the scale of the loss after the step, lower than before where that was left out. */
+  lossScale?: number;
   /** Mean over the batch. */
   loss: number;
   /** How many labels were the highest, or among the five highest scores. */

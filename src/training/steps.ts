@@ -162,7 +162,7 @@ export async function compileSteps(
     const done = result(batch, session.run(signature, { ...trainingFeeds(name, batch, mix), ...more }));
     if (!counters.lossScale) return done;
     counters.lossScale = nextLossScale(counters.lossScale, done.applied);
-    return { ...done, hasOverflowed: !done.applied && Number.isFinite(done.loss) };
+    return { ...done, lossScale: counters.lossScale.factor };
   };
   const imageBytes = 3 * options.input.crop ** 2;
   const inParts = <T>(batch: AnyStepBatch, work: (part: AnyStepBatch) => T): T[] =>

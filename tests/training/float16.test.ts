@@ -54,8 +54,8 @@ test('gradients that overflow halve the scale and change nothing else', async ()
   steps.train(tinyBatch(220, 4), 0.01);
   scaleAt(steps, 2 ** 40);
   const before = bits(steps);
-  const { applied, hasOverflowed, loss } = steps.train(tinyBatch(221, 4), 0.01);
-  assert.deepEqual([applied, hasOverflowed, Number.isFinite(loss)], [false, true, true]);
+  const { applied, lossScale, loss } = steps.train(tinyBatch(221, 4), 0.01);
+  assert.deepEqual([applied, lossScale, Number.isFinite(loss)], [false, 2 ** 39, true]);
   assert.deepEqual(bits(steps), before);
   assert.deepEqual(steps.counters.lossScale, { factor: 2 ** 39, good: 0 });
   assert.equal(steps.counters.skipped, 1);
@@ -113,10 +113,31 @@ test('the scale follows the rule of GradScaler', () => {
   assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, false), { factor: 4, good: 0 });
 });
 
-test('overflows in search of the scale are no breakdown; gradients that are never finite are one', () => {
-  const check = new LossCheck('error', () => assert.fail());
-  const overflow = { images: 4, applied: false, hasOverflowed: true, loss: 1, correctAt1: 0, correctAt5: 0 };
-  const place = { step: 1, epoch: 1, files: () => ['a.jpg'] };
-  for (let i = 0; i < 16; i++) assert.equal(check.accepts(overflow, place), false);
-  assert.throws(() => check.accepts(overflow, place), /gradients that are no finite numbers/);
+const leftOut = { images: 4, applied: false, correctAt1: 0, correctAt5: 0 };
+const place = { step: 9, epoch: 2, files: () => ['a.jpg'] };
+
+for (const policy of ['error', 'skip'] as const) {
+  test(`overflows in search of the scale are no breakdown, a scale below 1 is one (--nan=${policy})`, () => {
+    const check = new LossCheck(policy, () => assert.fail());
+    for (let lossScale = 2 ** 40; lossScale >= 1; lossScale /= 2) {
+      assert.equal(check.accepts({ ...leftOut, loss: 1, lossScale }, place), false);
+    }
+    assert.equal(check.hasFailed, false);
+    assert.throws(
+      () => check.accepts({ ...leftOut, loss: 1, lossScale: 0.5 }, place),
+      /step 9 \(epoch 2\): expected a loss scale of 1 or more, found 0\.5, .* on a\.jpg\. .*--precision=bf16/,
+    );
+    assert.equal(check.hasFailed, true);
+  });
+}
+
+test('losses that are not finite are told as such, and with --nan=skip may not use the scale up', () => {
+  const lost = { ...leftOut, loss: Number.NaN };
+  const strict = new LossCheck('error', () => assert.fail());
+  assert.throws(() => strict.accepts({ ...lost, lossScale: 0.5 }, place), /found a loss of NaN, on a\.jpg/);
+  const warnings: string[] = [];
+  const lenient = new LossCheck('skip', (event) => event.kind === 'warning' && warnings.push(event.message));
+  assert.equal(lenient.accepts({ ...lost, lossScale: 1 }, place), false);
+  assert.deepEqual(warnings, ['Left out step 9 (epoch 2): a loss of NaN, on a.jpg']);
+  assert.throws(() => lenient.accepts({ ...lost, lossScale: 0.5 }, place), /expected a loss scale of 1 or more/);
 });
