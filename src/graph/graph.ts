@@ -80,19 +80,26 @@ export interface NodeSpec {
 export interface GraphOptions {
   /** Names of ops beyond TensorFlow's own that will be there when the graph runs. */
   kernels?: ReadonlySet<string> | undefined;
+  /**
+   * Whether grouped convolutions of float16 are to be computed in float32: on processors TensorFlow has no gradient for
+   * them otherwise.
+   */
+  widensGroups?: boolean;
 }
 
 export class Graph {
   readonly nodes: Node[] = [];
   readonly kernels: ReadonlySet<string>;
+  readonly widensGroups: boolean;
   private readonly names = new Map<string, number>();
   /** The current scopes, each followed by a slash. */
   private prefix = '';
   private controls: readonly Node[] = [];
   private device: string | undefined;
 
-  constructor({ kernels = new Set() }: GraphOptions = {}) {
+  constructor({ kernels = new Set(), widensGroups = false }: GraphOptions = {}) {
     this.kernels = kernels;
+    this.widensGroups = widensGroups;
   }
 
   /** Adds a node. Its name is made unique and put under the current scopes. */

@@ -46,6 +46,8 @@ export interface StepGraphOptions extends NetworkOptions {
   accumulate?: boolean;
   /** Devices, as TensorFlow names them, each of which takes a part of each training batch; one, unnamed, by default. */
   devices?: readonly string[] | undefined;
+  /** Where the steps will run; what a processor can't do in float16 is then done in float32. */
+  device?: 'cpu' | 'cuda';
   /** Ops beyond TensorFlow's own that will be there when the steps run. */
   kernels?: ReadonlySet<string>;
 }
@@ -99,7 +101,10 @@ export interface StepGraph {
 /** Throws a `UserError` where `freeze` does not fit the model. */
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
   // Kernels of our own know no float16, which is for GPUs.
-  const graph = new Graph({ kernels: options.precision === 'float16' ? undefined : options.kernels });
+  const graph = new Graph({
+    kernels: options.precision === 'float16' ? undefined : options.kernels,
+    widensGroups: options.device === 'cpu',
+  });
   const input = graphInput(graph, options.input);
   const parameters = new ParameterStore(graph);
   const optimizer = createOptimizer(graph, options.optimizer);

@@ -120,6 +120,7 @@ export async function compileSteps(
   const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph({
     ...options,
     unfused,
+    device: runtime.device,
     kernels: runtime.kernels,
   });
   const session = await openSession<StepName | GroupStep | SlotStep>(runtime, graph, signatures);

@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { relu } from '#src/graph/ops/activation.js';
+import type { Model } from '#src/models/model.js';
+import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { LossCheck } from '#src/training/loss-check.js';
 import type { StepGraphOptions } from '#src/training/step-graph.js';
@@ -111,6 +114,26 @@ test('the scale follows the rule of GradScaler', () => {
   assert.deepEqual(nextLossScale({ factor: 8, good: 1998 }, true), { factor: 8, good: 1999 });
   assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, true), { factor: 16, good: 0 });
   assert.deepEqual(nextLossScale({ factor: 8, good: 1999 }, false), { factor: 4, good: 0 });
+});
+
+test('a processor trains grouped convolutions, too, near to float32', async () => {
+  const grouped: Model = {
+    build(m, images, outputs) {
+      const x = relu(m.conv('conv', images, { channels: 8, kernel: 3, padding: 1 }));
+      const y = relu(m.batchNorm('bn', m.conv('grouped', x, { channels: 8, kernel: 3, groups: 2 })));
+      return m.linear('fc', globalAveragePool(y), outputs);
+    },
+    head: 'fc',
+  };
+  const losses = [];
+  for (const precision of ['float16', 'float32'] as const) {
+    const steps = await compile({ model: grouped, precision });
+    steps.drawWeights(27);
+    losses.push([0, 1, 2].map((at) => steps.train(tinyBatch(270 + at, 8), 0.01).loss));
+    assert.equal(steps.counters.step, 3);
+  }
+  const [half = [], single = []] = losses;
+  for (const [i, loss] of single.entries()) assert.ok(Math.abs((half[i] ?? Number.NaN) - loss) < 0.02 * loss);
 });
 
 const leftOut = { images: 4, applied: false, correctAt1: 0, correctAt5: 0 };

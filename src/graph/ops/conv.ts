@@ -5,7 +5,7 @@
 import type { Attributes, Tensor } from '../graph.js';
 import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
 import { type Dimension, dimension, knownDimension } from '../types.js';
-import { reshape, shapeOf } from './array.js';
+import { cast, reshape, shapeOf } from './array.js';
 import { matMul } from './math.js';
 
 export interface ConvOptions {
@@ -138,7 +138,10 @@ export function conv2d(
   filter: Tensor,
   { stride = 1, padding = 'VALID', dilation = 1 }: Partial<ConvOptions> = {},
 ): Tensor {
-  return apply(conv2dOp, [x, filter], { stride, padding, dilation });
+  const options = { stride, padding, dilation };
+  const isGrouped = dimension(x.shape, 3) !== dimension(filter.shape, 2);
+  if (!isGrouped || x.dtype !== 'float16' || !x.graph.widensGroups) return apply(conv2dOp, [x, filter], options);
+  return cast(apply(conv2dOp, [cast(x, 'float32'), cast(filter, 'float32')], options), 'float16');
 }
 
 /** Adds one number to each channel, the last axis of `x`. */
