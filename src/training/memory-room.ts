@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readableText } from '../readable-text.js';
+import type { Split } from './batch-parts.js';
 import type { StepBatch, Steps } from './steps.js';
 
 /** What is left alone, for the loader and everybody else. */
@@ -16,13 +17,34 @@ export interface RoomParts {
   peakOf: (work: () => void) => number;
 }
 
+export interface BatchSize {
+  images: number;
+  /** Side of an image. */
+  crop: number;
+}
+
+/**
+ * Has `steps` compute batches in as many parts as it takes to fit them into memory, and calls `onSplit` where these are
+ * more than before. A run that goes on keeps its parts where fewer would do: its bits depend on them.
+ */
+export function fitIntoMemory(
+  steps: Pick<Steps, 'gradients' | 'parts'>,
+  { onSplit, ...batch }: BatchSize & { onSplit: (split: Split) => void },
+  room?: RoomParts,
+): void {
+  const parts = partsThatFit(steps, batch, room);
+  if (parts <= steps.parts) return;
+  steps.parts = parts;
+  onSplit({ images: batch.images, parts });
+}
+
 /**
  * In how many parts a batch of so many images of side `crop` must be computed to fit into memory: measured on two small
  * batches, since a step's memory grows evenly with its images. 1 where it can't be measured.
  */
 export function partsThatFit(
   steps: Pick<Steps, 'gradients'>,
-  { images, crop }: { images: number; crop: number },
+  { images, crop }: BatchSize,
   { available, peakOf }: RoomParts = { available: availableBytes, peakOf: peakBytes },
 ): number {
   const few = Math.min(4, Math.floor(images / 4));

@@ -24,7 +24,7 @@ import { requireGpus } from './gpus.js';
 import { imageCacheFor } from './image-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
-import { partsThatFit } from './memory-room.js';
+import { fitIntoMemory } from './memory-room.js';
 import { drawMix } from './mixing.js';
 import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
 import { choosePrecision } from './precision-choice.js';
@@ -127,10 +127,9 @@ export async function train(
     whileWaiting: stopIfAsked,
     afterStep: ({ elapsedMs }) => noteStep(elapsedMs),
   };
-  if (config.auto_batch && runtime.device === 'cpu' && !before) {
+  if (config.auto_batch && runtime.device === 'cpu') {
     const images = Math.min(config.batch_size, dataset.train.length);
-    steps.parts = partsThatFit(steps, { images, crop: preprocessing.crop });
-    if (steps.parts > 1) tellSplit({ images, parts: steps.parts });
+    fitIntoMemory(steps, { images, crop: preprocessing.crop, onSplit: tellSplit });
   }
   record.startClock();
   try {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openRuntime, type Runtime } from '#src/tensorflow/runtime.js';
-import { availableBytes, partsThatFit } from '#src/training/memory-room.js';
+import { availableBytes, fitIntoMemory, partsThatFit } from '#src/training/memory-room.js';
 import { isOutOfMemory, outOfMemory } from '#src/training/out-of-memory.js';
 import { compileSteps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
@@ -49,6 +49,21 @@ test('where memory can not be measured, or an image takes none, a batch stays wh
   assert.equal(partsThatFit(steps, { images: 64, crop: 4 }, { ...parts, peakOf: () => Number.NaN }), 1);
   assert.equal(partsThatFit(steps, { images: 64, crop: 4 }, { ...parts, peakOf: () => 5 }), 1);
 });
+
+for (const [before, after] of [
+  [1, 3],
+  [2, 3],
+  [3, undefined],
+  [4, undefined],
+] as const) {
+  test(`a run in ${before} parts that is resumed where 3 are needed goes on in ${after ?? before}`, () => {
+    const { steps, parts } = room(5 * gigabyte);
+    const running = { ...steps, parts: before };
+    const told: number[] = [];
+    fitIntoMemory(running, { images: 128, crop: 4, onSplit: (split) => told.push(split.parts) }, parts);
+    assert.deepEqual([running.parts, told], [after ?? before, after === undefined ? [] : [after]]);
+  });
+}
 
 test('this machine has memory, and not more than it has', () => {
   const total = Number(/^MemTotal:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) * 1024;
@@ -141,17 +156,18 @@ function memoryGroup(bytes: number): string | undefined {
   }
 }
 
-test('in a job with little memory a run computes in parts, where it would be killed otherwise', async (t) => {
+test('in a job with little memory a run goes on in parts, where it would be killed otherwise', async (t) => {
   const group = memoryGroup(1.25e9);
   if (group === undefined) return t.skip('no control group can be made here');
   const root = mkdtempSync(join(tmpdir(), 'deep-cnn-memory-'));
   const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url));
   const data = fileURLToPath(new URL('../../../tests/places_test_input', import.meta.url));
-  const options = ['--epochs=1', `--data_dir=${data}`, '--model=resnet18', '--pretrained=False', '--precision=fp32'];
-  const run = (name: string, ...more: string[]) =>
+  const options = ['--model=resnet18', '--pretrained=False', '--precision=fp32', '--batch_size=64'];
+  const run = (place: 'inside' | 'outside', ...more: string[]) =>
     new Promise<{ code: number | null; signal: string | null; text: string }>((resolve) => {
-      const command = `echo $$ > ${group}/cgroup.procs; exec ${process.execPath} ${cli} "$@"`;
-      const args = [...options, '--batch_size=64', '--device=cpu', `--root_dir=${root}`, `--run_name=${name}`, ...more];
+      const enter = place === 'inside' ? `echo $$ > ${group}/cgroup.procs; ` : '';
+      const command = `${enter}exec ${process.execPath} ${cli} "$@"`;
+      const args = [`--root_dir=${root}`, `--data_dir=${data}`, '--device=cpu', ...options, ...more];
       const child = spawn('/bin/sh', ['-c', command, 'sh', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
       let text = '';
       child.stdout.on('data', (part: Buffer) => {
@@ -160,8 +176,10 @@ test('in a job with little memory a run computes in parts, where it would be kil
       child.on('close', (code, signal) => resolve({ code, signal, text }));
     });
   try {
-    assert.equal((await run('whole')).signal, 'SIGKILL');
-    const { code, text } = await run('parts', '--auto_batch');
+    const outside = await run('outside', '--epochs=1', '--auto_batch');
+    assert.equal(outside.code, 0, outside.text);
+    assert.equal((await run('inside', '--epochs=2', '--resume', '--auto_batch=False')).signal, 'SIGKILL');
+    const { code, text } = await run('inside', '--epochs=2', '--resume', '--auto_batch');
     assert.equal(code, 0, text);
     assert.match(text, /There is no memory for \d+ images at once: each batch is computed in \d+ parts/);
     assert.match(text, /LOSS train/);
