@@ -17,11 +17,11 @@ export function imageCacheFor(
 ): CacheSettings | undefined {
   if (cache === 'disk') return { kind: 'disk', folder: join(root, 'outputs', 'images'), dataDir };
   if (cache !== 'ram') return undefined;
-  const bytes = Math.floor(mostOfMemory * (freeBytes ?? availableBytes()));
-  const fitting = Math.floor(bytes / (3 * preprocessing.crop ** 2));
+  const imageBytes = 3 * preprocessing.crop ** 2;
+  const fitting = Math.floor((mostOfMemory * (freeBytes ?? availableBytes())) / imageBytes);
   if (fitting < images) {
     const message = `Memory has room for ${fitting} of ${images} decoded images; the others are decoded in every epoch`;
     report({ kind: 'warning', message });
   }
-  return { kind: 'ram', bytes };
+  return { kind: 'ram', bytes: Math.min(fitting, images) * imageBytes };
 }

@@ -21,6 +21,8 @@ export interface BatchSize {
   images: number;
   /** Side of an image. */
   crop: number;
+  /** Bytes of memory that are promised to others, 0 by default. */
+  reserved?: number;
 }
 
 /**
@@ -44,7 +46,7 @@ export function fitIntoMemory(
  */
 export function partsThatFit(
   steps: Pick<Steps, 'gradients'>,
-  { images, crop }: BatchSize,
+  { images, crop, reserved = 0 }: BatchSize,
   { available, peakOf }: RoomParts = { available: availableBytes, peakOf: peakBytes },
 ): number {
   const few = Math.min(4, Math.floor(images / 4));
@@ -52,7 +54,7 @@ export function partsThatFit(
   const measured = (count: number) => peakOf(() => void steps.gradients(blankBatch(count, crop)));
   // The first run makes what all others use.
   measured(few);
-  const room = available();
+  const room = Math.max(0, available() - reserved);
   const [small, large] = [measured(few), measured(2 * few)];
   const perImage = Math.max(0, large - small) / few;
   if (!Number.isFinite(perImage) || perImage === 0) return 1;

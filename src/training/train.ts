@@ -129,7 +129,8 @@ export async function train(
   };
   if (config.auto_batch && runtime.device === 'cpu') {
     const images = Math.min(config.batch_size, dataset.train.length);
-    fitIntoMemory(steps, { images, crop: preprocessing.crop, onSplit: tellSplit });
+    const reserved = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
+    fitIntoMemory(steps, { images, crop: preprocessing.crop, reserved, onSplit: tellSplit });
   }
   record.startClock();
   try {

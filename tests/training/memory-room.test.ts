@@ -50,6 +50,12 @@ test('where memory can not be measured, or an image takes none, a batch stays wh
   assert.equal(partsThatFit(steps, { images: 64, crop: 4 }, { ...parts, peakOf: () => 5 }), 1);
 });
 
+test('memory that is promised to others is none', () => {
+  const { steps, parts } = room(10 * gigabyte);
+  const partsWith = (reserved: number) => partsThatFit(steps, { images: 128, crop: 4, reserved }, parts);
+  assert.deepEqual([partsWith(0), partsWith(5 * gigabyte), partsWith(20 * gigabyte)], [2, 3, 32]);
+});
+
 for (const [before, after] of [
   [1, 3],
   [2, 3],
