@@ -33,6 +33,8 @@ export interface Unreadable {
 export interface Decoded {
   buffer: ArrayBuffer;
   unreadable: readonly Unreadable[];
+  /** Why decoded images are not kept any more: once, when that has happened. */
+  cacheTrouble?: string | undefined;
 }
 
 /** What was decoded, a mistake that is no image's, or a bug's stack. */

@@ -151,7 +151,8 @@ function finish(batch: Batch): void {
   }
   const unreadable = batch.unreadable.sort((a, b) => a.position - b.position);
   closeGaps(batch.request, unreadable);
-  port?.postMessage({ id, buffer, unreadable } satisfies DecodeReply, [buffer]);
+  const cacheTrouble = cacheFor(batch.request)?.takeTrouble();
+  port?.postMessage({ id, buffer, unreadable, cacheTrouble } satisfies DecodeReply, [buffer]);
 }
 
 /** Moves the images behind an unreadable one forward, so that those that were read lie one after the other. */

@@ -31,6 +31,8 @@ export interface Batch {
   bad: readonly BadImage[];
   /** Which batch of the pass this is, from 0. */
   position: number;
+  /** Why decoded images are not kept any more: once, when that has happened. */
+  cacheTrouble?: string | undefined;
   /** How long the consumer waited for this batch. */
   waitMs: number;
 }
@@ -149,7 +151,7 @@ function batchBuffer(size: number, preprocessing: Preprocessing): ArrayBuffer {
 /** What the consumer gets of a batch. */
 function assemble(batch: PendingBatch, decoded: Decoded, preprocessing: Preprocessing): Omit<Batch, 'waitMs'> {
   const { position, images, indices } = batch;
-  const { buffer, unreadable } = decoded;
+  const { buffer, unreadable, cacheTrouble } = decoded;
   const reasons = new Map(unreadable.map((image) => [image.position, image.reason]));
   const bad: BadImage[] = [];
   const labels = new Int32Array(images.length - unreadable.length);
@@ -167,7 +169,7 @@ function assemble(batch: PendingBatch, decoded: Decoded, preprocessing: Preproce
   }
   const pixels = new Uint8Array(buffer, 0, paddedBytes(size, preprocessing));
   pixels.fill(0, imageBytes(preprocessing) * size);
-  return { pixels, labels, size, indices: goodIndices, bad, position };
+  return { pixels, labels, size, indices: goodIndices, bad, position, ...(cacheTrouble && { cacheTrouble }) };
 }
 
 /** Bytes of `size` images, rounded up so that they can be seen as 32-bit numbers. */

@@ -22,6 +22,8 @@ export interface PixelCache {
   /** What `keep` is to be told, from before the image is decoded; undefined where it can't be kept. */
   stamp(path: string): Promise<FileStamp | undefined>;
   keep(path: string, stamp: FileStamp, pixels: Uint8Array): Promise<void>;
+  /** Why no more images are kept: once, when that has happened. */
+  takeTrouble(): string | undefined;
 }
 
 /** Raised when images that were kept before would be others now. */
@@ -41,9 +43,31 @@ export function openPixelCache(settings: CacheSettings, preprocessing: Preproces
 const imagesAtOnce = 64;
 const noStamp: FileStamp = { size: 0, mtimeMs: 0 };
 
+/** Whether images are kept, until something is in the way. */
+class Keeping {
+  #isOn = true;
+  #untold: string | undefined;
+
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+
+  stop(trouble: string): void {
+    if (this.#isOn) this.#untold = trouble;
+    this.#isOn = false;
+  }
+
+  takeTrouble(): string | undefined {
+    const trouble = this.#untold;
+    this.#untold = undefined;
+    return trouble;
+  }
+}
+
 class MemoryCache implements PixelCache {
   readonly #imageBytes: number;
   readonly #most: number;
+  readonly #keeping = new Keeping();
   readonly #numbers = new Map<string, number>();
   readonly #blocks: Uint8Array[] = [];
 
@@ -60,15 +84,31 @@ class MemoryCache implements PixelCache {
   }
 
   async stamp(): Promise<FileStamp | undefined> {
-    return this.#numbers.size < this.#most ? noStamp : undefined;
+    return this.#keeping.isOn && this.#numbers.size < this.#most ? noStamp : undefined;
   }
 
   async keep(path: string, _: FileStamp, pixels: Uint8Array): Promise<void> {
-    if (this.#numbers.size >= this.#most || this.#numbers.has(path)) return;
+    if (!this.#keeping.isOn || this.#numbers.size >= this.#most || this.#numbers.has(path)) return;
     const number = this.#numbers.size;
-    if (number % imagesAtOnce === 0) this.#blocks.push(new Uint8Array(imagesAtOnce * this.#imageBytes));
+    if (number % imagesAtOnce === 0 && !this.#addBlock()) return;
     this.#placeOf(number).set(pixels);
     this.#numbers.set(path, number);
+  }
+
+  takeTrouble(): string | undefined {
+    return this.#keeping.takeTrouble();
+  }
+
+  /** False where memory has no room for it. */
+  #addBlock(): boolean {
+    try {
+      this.#blocks.push(new Uint8Array(imagesAtOnce * this.#imageBytes));
+      return true;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#keeping.stop(`Memory has no room for more than ${this.#numbers.size} decoded images (${error.message})`);
+      return false;
+    }
   }
 
   #placeOf(number: number): Uint8Array {
@@ -94,7 +134,7 @@ class DiskCache implements PixelCache {
   readonly #places = new Map<string, FeaturePlace>();
   /** Segments are written by one at a time. */
   #writing: Promise<void> = Promise.resolve();
-  #isKeeping = true;
+  readonly #keeping = new Keeping();
   #freeBytes = Number.POSITIVE_INFINITY;
 
   constructor(options: DiskCacheOptions) {
@@ -113,7 +153,7 @@ class DiskCache implements PixelCache {
       return store;
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      this.#isKeeping = false;
+      this.#keeping.stop(`Decoded images can't be kept in ${folder} (${error.message})`);
       return undefined;
     }
   }
@@ -144,7 +184,7 @@ class DiskCache implements PixelCache {
   }
 
   stamp(path: string): Promise<FileStamp | undefined> {
-    return this.#isKeeping ? stampOf(path) : Promise.resolve(undefined);
+    return this.#keeping.isOn ? stampOf(path) : Promise.resolve(undefined);
   }
 
   keep(path: string, stamp: FileStamp, pixels: Uint8Array): Promise<void> {
@@ -154,12 +194,18 @@ class DiskCache implements PixelCache {
     return this.#writing;
   }
 
+  takeTrouble(): string | undefined {
+    return this.#keeping.takeTrouble();
+  }
+
   async #write(path: string, stamp: FileStamp, features: Float32Array): Promise<void> {
     const store = await this.#store;
-    if (!store || !this.#isKeeping) return;
+    if (!store || !this.#keeping.isOn) return;
     this.#freeBytes -= store.bytesPerImage;
+    const { folder } = this.#options;
     if (this.#freeBytes < reservedBytes) {
-      this.#isKeeping = false;
+      const left = `${reservedBytes / 2 ** 30} GB is left to checkpoints`;
+      this.#keeping.stop(`There is no room for more decoded images in ${folder}, where ${left}`);
       return;
     }
     try {
@@ -168,7 +214,7 @@ class DiskCache implements PixelCache {
     } catch (error) {
       if (!isSystemError(error)) throw error;
       // A full disk: what this process has kept goes, and images are decoded as ever.
-      this.#isKeeping = false;
+      this.#keeping.stop(`Decoded images can't be kept in ${folder} any more (${error.message})`);
       this.#places.clear();
       await store.dropOwn();
     }

@@ -104,11 +104,12 @@ export async function train(
 
   const features = await openFeatureCache({ config, steps, dataset, preprocessing, runtime, report });
 
-  const imageCache = imageCacheFor(config, { images: data.train + data.validation, preprocessing }, report);
+  const images = data.train + data.validation + data.test;
+  const imageCache = imageCacheFor(config, { images, preprocessing }, report);
 
   const badImages = createBadImages({
     policy: config.bad_images,
-    total: data.train + data.validation + data.test,
+    total: images,
     // Those that were mended in the meantime count no more.
     known: await stillUnreadable(before?.state.badImages ?? [], { preprocessing, workers: config.workers }),
     report,
@@ -123,7 +124,11 @@ export async function train(
   const lossCheck = new LossCheck(config.nan, report);
   const passPlan: PassPlan = {
     report,
-    onBatch: ({ bad }) => badImages.note(bad),
+    onBatch: (batch) => {
+      badImages.note(batch.bad);
+      const trouble = 'cacheTrouble' in batch ? batch.cacheTrouble : undefined;
+      if (trouble) report({ kind: 'warning', message: `${trouble}: they are decoded in every epoch` });
+    },
     whileWaiting: stopIfAsked,
     afterStep: ({ elapsedMs }) => noteStep(elapsedMs),
   };

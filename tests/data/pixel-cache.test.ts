@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import sharp from 'sharp';
 import { scanImageFolder } from '#src/data/image-folder.js';
-import { createLoader } from '#src/data/loader.js';
+import { type Batch, createLoader } from '#src/data/loader.js';
 import { type CacheSettings, openPixelCache } from '#src/data/pixel-cache.js';
 import { preprocessings } from '#src/data/preprocessing.js';
 import { imageCacheFor } from '#src/training/image-cache.js';
@@ -38,11 +38,16 @@ writeFileSync(join(dataDir, 'b', 'broken.png'), 'no image');
 // 33 * 33 * 3 bytes are no multiple of 4, 32 * 32 * 3 are.
 const sizes = [33, 32].map((crop) => ({ ...preprocessings.resnet, resize: 36, crop }));
 
-async function pass(cache: CacheSettings | undefined, preprocessing = sizes[0] ?? preprocessings.resnet) {
+async function pass(
+  cache: CacheSettings | undefined,
+  preprocessing = sizes[0] ?? preprocessings.resnet,
+  onBatch: (batch: Batch) => void = () => {},
+) {
   const { images } = await scanImageFolder(dataDir);
   const order = Uint32Array.from({ length: images.length }, (_, i) => (i * 7) % images.length);
   const batches = [];
   for await (const batch of createLoader({ images, order, batchSize: 4, preprocessing, cache })) {
+    onBatch(batch);
     const { labels, indices, bad, pixels } = batch;
     batches.push({
       pixels: Buffer.from(pixels),
@@ -117,12 +122,31 @@ test('memory holds what it has room for', async () => {
   assert.equal(await cache.read('c', into), false);
 });
 
-test('a disk without room keeps nothing and stops nothing', async (t) => {
+test('memory that can not be had keeps nothing more, says so once, and stops nothing', async () => {
+  // More than any array holds.
+  const preprocessing = { ...preprocessings.resnet, crop: 2 ** 23 };
+  const cache = openPixelCache({ kind: 'ram', bytes: 1e16 }, preprocessing);
+  for (const name of ['a', 'b']) {
+    const stamp = await cache.stamp(name);
+    if (stamp) await cache.keep(name, stamp, new Uint8Array(4));
+  }
+  assert.equal(await cache.read('a', new Uint8Array(4)), false);
+  assert.match(cache.takeTrouble() ?? '', /^Memory has no room for more than 0 decoded images \(.+\)$/);
+  assert.equal(cache.takeTrouble(), undefined);
+});
+
+test('a disk without room keeps nothing and stops nothing, and that is told once', async (t) => {
   const disk = smallDisk(t, 2 ** 18);
   if (disk === undefined) return;
   const cache: CacheSettings = { kind: 'disk', folder: join(disk, 'images'), dataDir };
   const expected = await pass(undefined);
-  for (let epoch = 0; epoch < 2; epoch++) assert.deepEqual(await pass(cache), expected);
+  const told: (string | undefined)[] = [];
+  for (let epoch = 0; epoch < 2; epoch++) {
+    assert.deepEqual(await pass(cache, undefined, ({ cacheTrouble }) => told.push(cacheTrouble)), expected);
+  }
+  const [trouble = '', ...others] = told.filter((text) => text !== undefined);
+  assert.match(trouble, /^There is no room for more decoded images in .*images, where 1 GB is left to checkpoints$/);
+  assert.deepEqual(others, []);
 });
 
 test('a run is told where memory has no room for all of its images', () => {
