@@ -63,6 +63,8 @@ export type TrainingEvent =
   | { kind: 'features'; folder: string; kept: number; images: number; bytes: number }
   /** The run goes on where it stopped. `epoch` counts from 0; `history` holds all epochs that were finished. */
   | { kind: 'resumed'; path: string; epoch: number; step: number; history: readonly EpochResult[] }
+  /** Something worth knowing that is in order. */
+  | { kind: 'note'; message: string }
   | { kind: 'warning'; message: string }
   /** An image that is left out; told once for each. */
   | { kind: 'bad-image'; path: string; reason: string }

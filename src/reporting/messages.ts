@@ -41,6 +41,8 @@ function wordsFor(event: TrainingEvent): Message[] {
       );
     case 'bad-image':
       return [{ level: 'WARNING', text: `Left out ${event.path}: ${event.reason}` }];
+    case 'note':
+      return info(event.message);
     case 'warning':
       return [{ level: 'WARNING', text: event.message }];
     case 'failed':

@@ -26,6 +26,23 @@ export function reportModel(steps: Steps, name: string, report: Report): void {
   report({ kind: 'model', name, parameters, trained: countValues(steps.trained) });
 }
 
+/** Says how many images a step is by, and where it is computed, unless that is simply `--batch_size` on one device. */
+export function reportSteps(
+  { batch_size: batchSize, accumulate, gpus }: Pick<TrainConfig, 'batch_size' | 'accumulate' | 'gpus'>,
+  parts: number,
+  report: Report,
+): void {
+  const atOnce = Math.ceil(batchSize / (parts * gpus));
+  if (accumulate > 1 || atOnce < batchSize) {
+    const batches = `${accumulate === 1 ? 'one batch' : `${accumulate} batches`} of ${batchSize} images`;
+    const ways = [...(parts > 1 ? [`in ${parts} parts`] : []), ...(gpus > 1 ? [`on ${gpus} GPUs`] : [])];
+    const computed = ways.length > 0 ? `, computed ${ways.join(' ')}` : '';
+    const message = `Effective batch size ${accumulate * batchSize}: each step is by ${batches}${computed}; batch norm sees ${atOnce} at a time`;
+    report({ kind: 'note', message });
+  }
+  if (gpus > 1) report({ kind: 'note', message: `Only training is shared by ${gpus} GPUs: evaluation runs on one` });
+}
+
 /** Says which file holds which network. */
 export function reportModels(history: readonly EpochResult[], config: TrainConfig, report: Report): void {
   const best = bestEpoch(history);

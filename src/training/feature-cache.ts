@@ -58,11 +58,17 @@ export interface FeatureCache {
   close(): Promise<void>;
 }
 
-/** Undefined where the steps can't be run in two parts, or what is kept can't be opened, of which the user is warned. */
+/** Undefined where the steps can't be run in two parts, or what is kept can't be opened, of which the user is told. */
 export async function openFeatureCache(parts: FeatureCacheParts): Promise<FeatureCache | undefined> {
   const { config, steps, dataset, preprocessing, report } = parts;
   const { featureSizes: sizes } = steps;
-  if (!sizes) return undefined;
+  if (!sizes) {
+    if (keepsFeatures(config)) {
+      const why = config.gpus > 1 ? 'features are kept on one GPU only' : 'this network has no features to keep';
+      report({ kind: 'note', message: `Each epoch runs the frozen backbone anew: ${why}` });
+    }
+    return undefined;
+  }
   const root = join(config.root_dir, 'outputs', 'features');
   const opened = await openStores(root, sizes, parts).catch((error: unknown) => {
     if (!isSystemError(error)) throw error;

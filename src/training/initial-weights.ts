@@ -2,6 +2,7 @@
 
 import { factsOf } from '../models/facts.js';
 import type { TrainConfig } from '../options.js';
+import type { Report } from '../reporting/events.js';
 import { type FoundWeights, findPretrained, findWeights } from '../weights/sources.js';
 import { fitWeights, type StateDict } from '../weights/state-dict.js';
 import { readWeightsFile } from '../weights/weights-file.js';
@@ -21,21 +22,26 @@ export async function findInitialWeights({
 }
 
 /**
- * Sets a file's weights, or random ones where there is no file. A file's head is drawn anew where its number of classes
- * differs; returns whether it was. Throws a `UserError` when the file can't be read or is another model's.
+ * Sets a file's weights, or random ones where there is no file, and reports which. A file's head is drawn anew where its
+ * number of classes differs. Throws a `UserError` when the file can't be read or is another model's.
  */
 export async function setInitialWeights(
   steps: Steps,
   head: string,
-  { found, seed }: { found: FoundWeights | undefined; seed: number },
-): Promise<{ replacedHead: boolean }> {
+  { found, seed, report }: { found: FoundWeights | undefined; seed: number; report: Report },
+): Promise<void> {
   steps.drawWeights(seed);
-  if (found === undefined) return { replacedHead: false };
+  const replacedHead = found !== undefined && (await loadFile(steps, head, found));
+  report({ kind: 'weights', source: found?.source, newLayer: replacedHead ? head : undefined });
+}
+
+/** Whether the head was drawn anew. */
+async function loadFile(steps: Steps, head: string, found: FoundWeights): Promise<boolean> {
   const file = await readWeightsFile(found.path);
   const place = { head, source: found.path };
   const { weights, replacedHead } = fitWeights(steps.parameters, file.weights, place);
   const drawn = replacedHead ? steps.readWeights() : new Map();
   const all: StateDict = new Map([...drawn, ...weights]);
   steps.loadWeights(all);
-  return { replacedHead };
+  return replacedHead;
 }

@@ -6,14 +6,12 @@ import type { ImageList } from '../data/image-list.js';
 import { createLoader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
 import { UserError } from '../errors.js';
-import type { Model } from '../models/model.js';
 import { requireModel } from '../models/registry.js';
 import type { TrainConfig } from '../options.js';
 import type { Metrics, Report, Split } from '../reporting/events.js';
 import { nameRunFiles, type RunFiles } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
-import type { FoundWeights } from '../weights/sources.js';
-import { reportData, reportKernels, reportModel, reportModels, stateBytes } from './announce.js';
+import { reportData, reportKernels, reportModel, reportModels, reportSteps, stateBytes } from './announce.js';
 import { createBadImages, stillUnreadable } from './bad-images.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
@@ -33,7 +31,7 @@ import { isMixed, recipeOf, requireFreezable } from './recipe.js';
 import { resumeCommand } from './resume-command.js';
 import { RunRecord } from './run-record.js';
 import { learningRateAt } from './schedule.js';
-import { compileSteps, type Steps } from './steps.js';
+import { compileSteps } from './steps.js';
 import { neverStopping, type Stopping } from './stopping.js';
 
 export interface TrainSetting {
@@ -99,7 +97,7 @@ export async function train(
     ...(config.auto_batch && { onSplit: tellSplit }),
   });
   if (before) await restoreSteps(steps, before);
-  else await prepareWeights(steps, model, { ...config, found }, report);
+  else await setInitialWeights(steps, model.head, { found, seed: config.seed, report });
   reportModel(steps, config.model, report);
 
   const features = await openFeatureCache({ config, steps, dataset, preprocessing, runtime, report });
@@ -137,6 +135,7 @@ export async function train(
     const reserved = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
     fitIntoMemory(steps, { images, crop: preprocessing.crop, reserved, onSplit: tellSplit });
   }
+  reportSteps(config, steps.parts, report);
   record.startClock();
   try {
     while (!record.isOver) {
@@ -279,16 +278,6 @@ class StopNow extends Error {
     super(`internal: stopped by ${reason}, and nobody noticed`);
     this.reason = reason;
   }
-}
-
-async function prepareWeights(
-  steps: Steps,
-  model: Model,
-  { found, ...config }: TrainConfig & { found: FoundWeights | undefined },
-  report: Report,
-): Promise<void> {
-  const { replacedHead } = await setInitialWeights(steps, model.head, { found, seed: config.seed });
-  report({ kind: 'weights', source: found?.source, newLayer: replacedHead ? model.head : undefined });
 }
 
 const inOrder = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);

@@ -15,6 +15,7 @@ import { findModel } from '#src/models/registry.js';
 import { completeConfig } from '#src/options/complete-config.js';
 import { readOptions } from '#src/options/given.js';
 import { trainOptions } from '#src/options.js';
+import type { TrainingEvent } from '#src/reporting/events.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { findInitialWeights, setInitialWeights } from '#src/training/initial-weights.js';
 import { compileSteps } from '#src/training/steps.js';
@@ -46,8 +47,9 @@ test('photos are what PyTorch says they are', { skip: !existsSync(photos) && `th
   const preprocessing = preprocessings.inception;
   const options = { model: architecture, classes: 1000, input: preprocessing, optimizer: { kind: 'adam' } } as const;
   const steps = await compileSteps(await openRuntime('cpu'), options);
-  const { replacedHead } = await setInitialWeights(steps, architecture.head, { found, seed: 1 });
-  assert.equal(replacedHead, false);
+  const told: TrainingEvent[] = [];
+  await setInitialWeights(steps, architecture.head, { found, seed: 1, report: (event) => told.push(event) });
+  assert.deepEqual(told, [{ kind: 'weights', source: found.source, newLayer: undefined }]);
 
   const { photos: expected } = JSON.parse(readFileSync(join(photos, 'expected.json'), 'utf8')) as {
     photos: Record<string, Guess[]>;

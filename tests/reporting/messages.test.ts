@@ -9,6 +9,7 @@ const lines: readonly [TrainingEvent, string][] = [
   [{ kind: 'weights', source: 'a.pth', newLayer: 'fc' }, 'Weights from a.pth; the last layer, fc, is new'],
   [{ kind: 'model', name: 'm', parameters: 12, trained: 12 }, 'Model loaded with 12 parameters'],
   [{ kind: 'model', name: 'm', parameters: 12, trained: 5 }, 'Model loaded with 12 parameters, 7 of them frozen'],
+  [{ kind: 'note', message: 'All is well' }, 'All is well'],
   [{ kind: 'failed', message: 'two\n  lines' }, 'two lines'],
 ];
 

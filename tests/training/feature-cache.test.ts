@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { TrainConfig } from '#src/options.js';
 import type { TrainingEvent } from '#src/reporting/events.js';
-import { keepsFeatures } from '#src/training/feature-cache.js';
+import { type FeatureCacheParts, keepsFeatures, openFeatureCache } from '#src/training/feature-cache.js';
 import type { Stopping } from '#src/training/stopping.js';
 import { smallDisk } from '../small-disk.js';
 import { makeRoot, only, removeRoot, runPart, savedState, smallConfig, stopAfter } from './small-run.js';
@@ -184,6 +184,23 @@ describe('features that are kept', () => {
     const on = await run(frozen({ model, run_name: 'second' }));
     assert.deepEqual([on.state, keptAtStart(on)], [off.state, [images - 4]]);
   });
+});
+
+it('with several GPUs there are none, and the user is told', async () => {
+  const told: TrainingEvent[] = [];
+  const open = (change: Partial<TrainConfig>) =>
+    openFeatureCache({
+      ...{
+        config: frozen(change),
+        steps: { featureSizes: undefined },
+        report: (event: TrainingEvent) => told.push(event),
+      },
+    } as unknown as FeatureCacheParts);
+  for (const change of [{ gpus: 2 }, { gpus: 2, freeze: 'none' }, { gpus: 2, cache: 'off' }] as const) {
+    assert.equal(await open(change), undefined);
+  }
+  const message = 'Each epoch runs the frozen backbone anew: features are kept on one GPU only';
+  assert.deepEqual(told, [{ kind: 'note', message }]);
 });
 
 it('only a frozen backbone without augmentation has features to keep', () => {

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { reportSteps } from '#src/training/announce.js';
+
+/** What is told of steps of batches of 32 images. */
+function told({ accumulate = 1, gpus = 1, parts = 1 }): string[] {
+  const messages: string[] = [];
+  reportSteps({ batch_size: 32, accumulate, gpus }, parts, (event) => {
+    if (event.kind === 'note') messages.push(event.message);
+  });
+  return messages;
+}
+
+const onOne = 'Only training is shared by 2 GPUs: evaluation runs on one';
+
+for (const [name, options, expected] of [
+  ['a batch on one device', {}, []],
+  [
+    'steps of several batches',
+    { accumulate: 4 },
+    ['Effective batch size 128: each step is by 4 batches of 32 images; batch norm sees 32 at a time'],
+  ],
+  [
+    'a batch in parts',
+    { parts: 3 },
+    [
+      'Effective batch size 32: each step is by one batch of 32 images, computed in 3 parts; batch norm sees 11 at a time',
+    ],
+  ],
+  [
+    'a batch on several GPUs',
+    { gpus: 2 },
+    [
+      'Effective batch size 32: each step is by one batch of 32 images, computed on 2 GPUs; batch norm sees 16 at a time',
+      onOne,
+    ],
+  ],
+  [
+    'all at once',
+    { accumulate: 2, gpus: 2, parts: 2 },
+    [
+      'Effective batch size 64: each step is by 2 batches of 32 images, computed in 2 parts on 2 GPUs; batch norm sees 8 at a time',
+      onOne,
+    ],
+  ],
+] as const) {
+  test(`what is told of ${name}`, () => assert.deepEqual(told(options), expected));
+}
