@@ -4,7 +4,8 @@ import type { FloatType } from '../graph/types.js';
 import { readableText } from '../readable-text.js';
 import { hasNvidiaGpu, listGpus } from '../tensorflow/gpu.js';
 
-export type Precision = 'fp32' | 'bf16' | 'fp16';
+const precisions = ['fp32', 'bf16', 'fp16'] as const;
+export type Precision = (typeof precisions)[number];
 
 /** Where to look; tests put their own in. */
 export interface Hardware {
@@ -27,6 +28,15 @@ export function choosePrecision(
   const isOnGpu = device === 'cuda' || (device === 'auto' && hardware.hasGpu());
   if (isOnGpu) return fastestOnGpus(hardware.gpus());
   return processorIsFast(hardware.cpuInfo()) ? 'bf16' : 'fp32';
+}
+
+/** What a run is to ask for that goes on with one of these options: `auto` is then what that had. */
+export function precisionToGoOn(
+  wanted: Precision | 'auto',
+  before: Readonly<Record<string, unknown>> | undefined,
+): Precision | 'auto' {
+  const had = precisions.find((precision) => precision === before?.['precision']);
+  return wanted === 'auto' && had ? had : wanted;
 }
 
 /** The type of activations and convolutions. */

@@ -25,7 +25,7 @@ import { LossCheck } from './loss-check.js';
 import { fitIntoMemory } from './memory-room.js';
 import { drawMix } from './mixing.js';
 import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
-import { choosePrecision } from './precision-choice.js';
+import { choosePrecision, precisionToGoOn } from './precision-choice.js';
 import { preprocessingFor } from './preprocessing-choice.js';
 import { isMixed, recipeOf, requireFreezable } from './recipe.js';
 import { resumeCommand } from './resume-command.js';
@@ -77,7 +77,7 @@ export async function train(
   const threads = deterministic ? before?.threads : undefined;
   requireGpus(config.gpus, config.device);
   // A definite one already but for users of the library.
-  const precision = choosePrecision(config.precision, config.device);
+  const precision = choosePrecision(precisionToGoOn(config.precision, before?.options), config.device);
   const gpuMemoryMegabytes = config.gpu_memory_limit;
   const runtime = await openRuntime(config.device, { deterministic, gpuMemoryMegabytes, ...(threads && { threads }) });
   const { device, tensorflowVersion } = runtime;
@@ -115,7 +115,7 @@ export async function train(
   const { classes } = dataset;
   const about = { classes, preprocessing, data, files, threads: runtime.threads, kernels: runtime.kernels.size > 0 };
   const record = await RunRecord.open(
-    { config, steps, badImages, ...about, tensorflowVersion, report, holdsName },
+    { config: { ...config, precision }, steps, badImages, ...about, tensorflowVersion, report, holdsName },
     from,
   );
   stopping.noteStateBytes(stateBytes(steps));

@@ -54,6 +54,7 @@ const images = 18;
 for (const [name, change] of [
   ['resnet18 and Adam', {}],
   ['efficientnet_lite0, with dropout, and SGD', { model: 'efficientnet_lite0', optimizer: 'sgd', lr: 0.1 }],
+  ['steps of several batches', { model: 'squeezenet1_1', batch_size: 2, accumulate: 2 }],
 ] as const) {
   it(`a run on features ends as one on images, with ${name}; so does the next run, and one that is resumed`, async () => {
     const expected = (await run(frozen({ ...change, cache: 'off', run_name: 'whole' }))).state;

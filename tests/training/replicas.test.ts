@@ -10,7 +10,7 @@ import { partOf } from '#src/training/batch-parts.js';
 import { requireGpus } from '#src/training/gpus.js';
 import { replicaFeeds } from '#src/training/replicas.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type Steps } from '#src/training/steps.js';
+import { compileSteps, type StepBatch, type Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');
@@ -31,6 +31,14 @@ async function compile(options: Partial<StepGraphOptions>): Promise<Steps> {
   });
   after(() => steps.dispose());
   return steps;
+}
+
+/** The images of both. */
+function joined(a: StepBatch, b: StepBatch): StepBatch {
+  const used = [a, b].flatMap(({ pixels, labels }) => [...pixels.subarray(0, 3 * input.crop ** 2 * labels.length)]);
+  const pixels = new Uint8Array(Math.ceil(used.length / 4) * 4);
+  pixels.set(used);
+  return { pixels, labels: Int32Array.of(...a.labels, ...b.labels) };
 }
 
 function assertClose(found: Steps, expected: Steps, tolerance = 1e-5): void {
@@ -69,6 +77,22 @@ for (const [name, options] of Object.entries<Partial<StepGraphOptions>>({
       }
     }
     for (const steps of several) assertClose(steps, one);
+  });
+}
+
+for (const precision of ['bfloat16', 'float16'] as const) {
+  test(`replicas in ${precision} train near to one in float32`, async () => {
+    const one = await compile({ model: tinyModel });
+    const two = await compile({ model: tinyModel, precision, devices: [cpu, cpu] });
+    for (const steps of [one, two]) steps.drawWeights(44);
+    for (let at = 0; at < 6; at++) {
+      // Halves of the same images, so that both normalise by the same numbers.
+      const half = tinyBatch(440 + at, 4);
+      const batch = joined(half, half);
+      const [expected, found] = [one.train(batch, 0.05), two.train(batch, 0.05)];
+      assert.ok(found.applied);
+      assert.ok(Math.abs(found.loss - expected.loss) < 0.02 * expected.loss, `${found.loss}, not ${expected.loss}`);
+    }
   });
 }
 

@@ -3,9 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { runTraining, type TrainParts } from '#src/commands/train.js';
 import { UserError } from '#src/errors.js';
 import type { TrainConfig } from '#src/options.js';
 import { findCheckpoint } from '#src/training/checkpoint/find.js';
+import { choosePrecision } from '#src/training/precision-choice.js';
 import { train } from '#src/training/train.js';
 import { makeRoot, only, type Part, removeRoot, runPart, savedState, smallConfig, stopAfter } from './small-run.js';
 
@@ -87,6 +89,31 @@ describe('a run that is stopped and resumed', () => {
     assert.deepEqual([found?.checkpoint.state.batch, found?.checkpoint.state.counters.step], [3, 1]);
     await runPart(config, { resume: 'last' });
     assert.deepEqual(await savedState(config), await savedState(whole));
+  });
+
+  it('keeps its precision, which auto would choose otherwise here', async () => {
+    const auto = choosePrecision('auto', 'cpu');
+    const other = auto === 'fp32' ? 'bf16' : 'fp32';
+    const change = { model: 'squeezenet1_1', run_name: 'precise' } as const;
+    await runPart(smallConfig(root, { ...change, precision: other }), { stopping: stopAfter(2) });
+    const config = smallConfig(root, { ...change, precision: 'auto' });
+    const { events } = await runPart(config, { resume: 'last', stopping: stopAfter(1) });
+    assert.equal(only(events, 'device')[0]?.precision, other);
+    const again = await findCheckpoint({ ...config, resume: 'last' });
+    assert.equal(again?.checkpoint.options['precision'], other);
+
+    const seen: string[] = [];
+    const parts: TrainParts = {
+      modelNames: async () => [config.model],
+      loadTrainer: async () => async (complete) => {
+        seen.push(complete.precision);
+        return 'finished';
+      },
+    };
+    for (const given of [['precision'], []]) {
+      await runTraining({ ...config, resume: 'last' }, parts, { given: new Set(given) });
+    }
+    assert.deepEqual(seen, [other, other]);
   });
 
   it('says where it goes on, and tells the epochs before', async () => {
