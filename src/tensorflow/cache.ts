@@ -2,9 +2,9 @@
 //
 //   <cache>/tensorflow/choice                      'cpu' or 'cuda', when the user has said which
 //   <cache>/tensorflow/2.20.0-cpu-x64/             installed.json, tensorflow/*.so.2, nvidia/*/lib (cuda only)
-//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0-9/   installed.json, tfjs_binding.node,
-//                                                  image_square.node, jpeg_decoder.node, kernels.node
-//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0-9/  the binding for a site's own libtensorflow
+//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0-10/  installed.json, tfjs_binding.node, image_square.node,
+//                                                  jpeg_decoder.node, kernels.node, gpu_memory.node
+//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0-10/  the binding for a site's own libtensorflow
 //
 // A folder appears by one rename with its installed.json inside, which lists its files and their sizes.
 
@@ -36,6 +36,8 @@ export interface Installation {
   jpegDecoderPath: string | undefined;
   /** The path of kernels.node, where it could be built against this TensorFlow. */
   kernelsPath: string | undefined;
+  /** The path of gpu_memory.node, where it could be built against this TensorFlow. */
+  gpuMemoryPath: string | undefined;
 }
 
 /** A site's own libtensorflow: the files that it was found to consist of. */
@@ -59,6 +61,7 @@ export const bindingName = 'tfjs_binding.node';
 export const imageSquareName = 'image_square.node';
 export const jpegDecoderName = 'jpeg_decoder.node';
 export const kernelsName = 'kernels.node';
+export const gpuMemoryName = 'gpu_memory.node';
 
 /** The folder for large files: $DEEP_CNN_CACHE, else $XDG_CACHE_HOME/deep-cnn, else ~/.cache/deep-cnn. */
 export function cacheFolder(): string {
@@ -91,7 +94,7 @@ export function libraryFolder(variant: 'cpu' | 'cuda'): string {
 }
 
 /** Changes with the addons' own sources, so that older ones are built again. */
-const bindingRevision = 9;
+const bindingRevision = 10;
 
 /** The folder of the addons that belong to the libraries in `folder`, for the tfjs that is installed. */
 export function bindingFolder(folder: string): string {
@@ -183,11 +186,13 @@ type Libraries = Pick<Installation, 'variant' | 'version' | 'root'>;
 function withBinding(libraries: Libraries, folder: string): Installation | undefined {
   const manifest = readManifest(folder);
   if (manifest === undefined) return undefined;
+  const ifBuilt = (name: string) => (name in manifest.files ? join(folder, name) : undefined);
   return {
     ...libraries,
     bindingPath: join(folder, bindingName),
     imageSquarePath: join(folder, imageSquareName),
-    jpegDecoderPath: jpegDecoderName in manifest.files ? join(folder, jpegDecoderName) : undefined,
-    kernelsPath: kernelsName in manifest.files ? join(folder, kernelsName) : undefined,
+    jpegDecoderPath: ifBuilt(jpegDecoderName),
+    kernelsPath: ifBuilt(kernelsName),
+    gpuMemoryPath: ifBuilt(gpuMemoryName),
   };
 }

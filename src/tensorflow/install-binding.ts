@@ -1,5 +1,6 @@
 // Compiles the addons, and proves that they work: tfjs-node-gpu's, without which nothing runs, ours that makes squares of
-// images, and our JPEG decoder and kernels, which are left out where this libtensorflow does not have what they need.
+// images, and our JPEG decoder, kernels, and limit of GPUs' memory, which are left out where this libtensorflow does not
+// have what they need.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,6 +10,7 @@ import { UserError } from '../errors.js';
 import {
   bindingFolder,
   bindingName,
+  gpuMemoryName,
   imageSquareName,
   jpegDecoderName,
   kernelsName,
@@ -48,6 +50,7 @@ export async function installBinding(folder: string, library: SiteLibrary, rpath
     await buildImageSquare(join(staged, imageSquareName), compiler);
     await buildJpegDecoder(join(staged, jpegDecoderName), compiler, target);
     await buildKernels(join(staged, kernelsName), compiler, target);
+    await buildGpuMemory(join(staged, gpuMemoryName), compiler, target);
     publishFolder(staged, bindingFolder(folder), version);
   } finally {
     removeLeftovers(folder);
@@ -146,9 +149,20 @@ async function buildKernels(addon: string, compiler: Compiler, target: Target): 
   if (failure !== undefined || !(await registersKernels(addon))) rmSync(addon, { force: true });
 }
 
-/** Registers the kernels in a process of its own, which may die of it. */
-async function registersKernels(addon: string): Promise<boolean> {
-  const program = 'process.stdout.write(String(Array.isArray(require(process.argv[1]).ops)))';
+const registersKernels = (addon: string) => holds(addon, 'Array.isArray(addon.ops)');
+
+/** Builds what limits the memory of GPUs, or leaves it out. */
+async function buildGpuMemory(addon: string, compiler: Compiler, target: Target): Promise<void> {
+  const sources = ['gpu_memory.cc', 'quiet_start.cc'].map(nativeSource);
+  const work = { what: "the limit of GPUs' memory", addon, sources, includes: [], target };
+  const failure = await compile(compiler, work);
+  const isSound = async () => holds(addon, `addon.openSession(new Uint8Array()) === ''`);
+  if (failure !== undefined || !(await isSound())) rmSync(addon, { force: true });
+}
+
+/** Whether something is true of an addon, in a process of its own, which may die of it. */
+async function holds(addon: string, what: string): Promise<boolean> {
+  const program = `const addon = require(process.argv[1]); process.stdout.write(String(${what}));`;
   const { status, stdout } = await runCommand(process.execPath, ['-e', program, addon], quietEnvironment);
   return status === 0 && stdout === 'true';
 }

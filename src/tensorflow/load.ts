@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import util from 'node:util';
 import { UserError } from '../errors.js';
 import { findInstallation, type Installation } from './cache.js';
+import { limitGpuMemory } from './gpu-memory.js';
 import { ensureTensorflow } from './install.js';
 import { silenceTensorflow } from './jpeg-decoder.js';
 import { type RuntimeOptions, setEnvironment } from './reproducible.js';
@@ -37,6 +38,8 @@ export async function loadTensorflow(
   setEnvironment(options);
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   silenceTensorflow();
+  const { gpuMemoryMegabytes } = options;
+  if (device !== 'cpu' && gpuMemoryMegabytes !== undefined) limitGpuMemory(installation, gpuMemoryMegabytes);
 
   restoreNodeUtilities();
   pointToBinding(installation.bindingPath);

@@ -1,5 +1,6 @@
 // What TensorFlow reads from the environment, once: what decides, beside weights and data, which bits it computes (the
-// number of threads over which a sum is spread, and on a GPU the algorithms that are allowed), and a GPU's memory.
+// number of threads over which a sum is spread, and on a GPU the algorithms that are allowed), and how it takes a GPU's
+// memory.
 
 import { availableParallelism } from 'node:os';
 import { readableText } from '../readable-text.js';
@@ -14,11 +15,10 @@ export interface RuntimeOptions {
 }
 
 /** Tells TensorFlow, which must not have been loaded yet. What the user has set stays. */
-export function setEnvironment({ deterministic = false, threads, gpuMemoryMegabytes }: RuntimeOptions): void {
+export function setEnvironment({ deterministic = false, threads }: RuntimeOptions): void {
   const { env } = process;
   // Else TensorFlow takes nearly all of a GPU at once, whatever it needs, and nobody else can use it.
   env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  if (gpuMemoryMegabytes !== undefined) env['TF_PER_DEVICE_MEMORY_LIMIT_MB'] = String(gpuMemoryMegabytes);
   if (threads !== undefined && threadsFromUser() === undefined) env[threadsVariable] = String(threads);
   if (!deterministic) return;
   env['TF_DETERMINISTIC_OPS'] ??= '1';

@@ -27,6 +27,7 @@ const installation = {
   imageSquarePath: folder,
   jpegDecoderPath: folder,
   kernelsPath: folder,
+  gpuMemoryPath: folder,
 } as const;
 
 test('says what is missing where nothing is installed', () => {

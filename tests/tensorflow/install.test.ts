@@ -17,7 +17,8 @@ beforeEach(() => {
   Object.assign(process.env, tools.env);
 });
 
-const compiled = ['tfjs_binding', 'image_square', 'jpeg_decoder', 'kernels'].map((name) => `compile ${name}.node`);
+const addons = ['tfjs_binding', 'image_square', 'jpeg_decoder', 'kernels', 'gpu_memory'];
+const compiled = addons.map((name) => `compile ${name}.node`);
 
 function names(): string[] {
   return readdirSync(join(tools.cache, 'tensorflow')).sort();
@@ -29,9 +30,10 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
   assert.equal(installed.variant, 'cpu');
   assert.equal(installed.version, '2.20.0');
   assert.ok(existsSync(installed.bindingPath));
-  // The stand-in's decoder decodes nothing, and its kernels have no names, so that they are left out.
+  // The stand-ins do nothing, so that they are left out.
   assert.equal(installed.jpegDecoderPath, undefined);
   assert.equal(installed.kernelsPath, undefined);
+  assert.equal(installed.gpuMemoryPath, undefined);
   assert.deepEqual(tools.calls(), ['pip download', 'unpack', ...compiled]);
   assert.deepEqual(tools.said.splice(0), [
     'set-up: downloading TensorFlow 2.20.0 for the CPU ...\n',
@@ -41,6 +43,7 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
     'set-up: compiling the image resizer with g++ ...\n',
     'set-up: compiling the JPEG decoder with g++ ...\n',
     'set-up: compiling kernels with g++ ...\n',
+    "set-up: compiling the limit of GPUs' memory with g++ ...\n",
   ]);
 
   assert.deepEqual(await ensureTensorflow({ variant: 'cpu' }), installed);

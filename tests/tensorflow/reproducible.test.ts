@@ -14,13 +14,7 @@ interface Found {
   variables: Record<string, string | undefined>;
 }
 
-const names = [
-  'TF_NUM_INTRAOP_THREADS',
-  'TF_DETERMINISTIC_OPS',
-  'TF_CUDNN_USE_AUTOTUNE',
-  'TF_FORCE_GPU_ALLOW_GROWTH',
-  'TF_PER_DEVICE_MEMORY_LIMIT_MB',
-];
+const names = ['TF_NUM_INTRAOP_THREADS', 'TF_DETERMINISTIC_OPS', 'TF_CUDNN_USE_AUTOTUNE', 'TF_FORCE_GPU_ALLOW_GROWTH'];
 
 /** A runtime opened with `options` under these variables, and the first loss of a network of many sums. */
 function open(options: RuntimeOptions, variables: Record<string, string> = {}, before: readonly string[] = []): Found {
@@ -53,9 +47,9 @@ test('by default nothing is set but that the memory of GPUs is taken as it is ne
   assert.deepEqual({ deterministic, variables }, { deterministic: false, variables: growing });
 });
 
-test("a limit of a GPU's memory reaches TensorFlow, and the user's word on its growth stays", () => {
+test("the user's word on the growth of a GPU's memory stays", () => {
   const { variables } = open({ gpuMemoryMegabytes: 2048 }, { TF_FORCE_GPU_ALLOW_GROWTH: 'false' });
-  assert.deepEqual(variables, { TF_FORCE_GPU_ALLOW_GROWTH: 'false', TF_PER_DEVICE_MEMORY_LIMIT_MB: '2048' });
+  assert.deepEqual(variables, { TF_FORCE_GPU_ALLOW_GROWTH: 'false' });
 });
 
 /** Confines a process to one of the cores on which this one may run. */
