@@ -53,10 +53,8 @@ export async function trainEpoch(steps: Steps, loader: AnyLoader, plan: EpochPla
         ? steps.accumulate(batch, mixed(batch))
         : steps.train(batch, learningRate, { backboneRate, ...mixed(batch) }),
     endsStep: (done) => done % accumulate === 0 || done === loader.batches,
-    endStep: () => {
-      if (accumulate > 1) steps.endGroup(learningRate, { backboneRate });
-    },
-    accepts: (result, batch) => accepts?.(result, batch) ?? true,
+    ...(accumulate > 1 && { endStep: () => steps.endGroup(learningRate, { backboneRate }) }),
+    ...(accepts && { accepts }),
     tell: (done) => report({ kind: 'step', epoch, ...done }),
   });
 }
@@ -66,9 +64,6 @@ export async function evaluateAll(steps: Steps, loader: AnyLoader, plan: PassPla
   return pass(loader, plan, {
     metrics: new MeanMetrics(),
     run: (batch) => steps.evaluate(batch),
-    endsStep: () => true,
-    endStep: () => undefined,
-    accepts: () => true,
     tell: (done) => plan.report({ kind: 'evaluation-step', ...done }),
   });
 }
@@ -76,15 +71,15 @@ export async function evaluateAll(steps: Steps, loader: AnyLoader, plan: PassPla
 interface PassParts {
   metrics: MeanMetrics;
   run: (batch: AnyBatch) => StepResult;
-  /** Whether so many batches end with a whole step. */
-  endsStep: (done: number) => boolean;
-  endStep: () => void;
-  accepts: (result: StepResult, batch: AnyBatch) => boolean;
+  /** Whether so many batches end with a whole step; any number does unless told. */
+  endsStep?: (done: number) => boolean;
+  endStep?: () => void;
+  accepts?: NonNullable<EpochPlan['accepts']>;
   tell: (done: BatchDone) => void;
 }
 
 async function pass(loader: AnyLoader, plan: PassPlan, parts: PassParts): Promise<Metrics> {
-  const { metrics, run, endsStep, endStep, accepts, tell } = parts;
+  const { metrics, run, endsStep = () => true, endStep, accepts = () => true, tell } = parts;
   const { batches } = loader;
   let lastEnd = performance.now();
   let stepMs = 0;
@@ -96,7 +91,7 @@ async function pass(loader: AnyLoader, plan: PassPlan, parts: PassParts): Promis
     if (result && accepts(result, batch)) metrics.add(result);
     const done = batch.position + 1;
     const isStep = endsStep(done);
-    if (isStep) endStep();
+    if (isStep) endStep?.();
     const now = performance.now();
     const elapsedMs = now - lastEnd;
     lastEnd = now;
