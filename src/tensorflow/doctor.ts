@@ -189,7 +189,7 @@ function gatherPlaces(installation: Installation | undefined): Place[] {
     ...(installation ? [place('TensorFlow', installation.root), place('its binding', installation.bindingPath)] : []),
     ...(installation?.jpegDecoderPath ? [place('JPEG decoder', installation.jpegDecoderPath)] : []),
     ...(installation?.kernelsPath ? [place('kernels', installation.kernelsPath)] : []),
-    ...(installation?.gpuMemoryPath ? [place("limit of GPUs' memory", installation.gpuMemoryPath)] : []),
+    ...(installation?.gpuMemoryPath ? [place('GPU memory', installation.gpuMemoryPath)] : []),
     ...(site !== undefined && installation === undefined ? [place('your TensorFlow', site)] : []),
     ...others,
   ];

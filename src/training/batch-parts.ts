@@ -49,6 +49,14 @@ export interface Split {
   parts: number;
 }
 
+/** Has `steps` cut batches so, and calls `onSplit`, unless they cut them into as many or more, as a run that goes on may. */
+export function cutAtLeast(steps: { parts: number }, split: Split, onSplit: (split: Split) => void): void {
+  // A run's bits depend on its parts: it keeps those that it has.
+  if (split.parts <= steps.parts) return;
+  steps.parts = split.parts;
+  onSplit(split);
+}
+
 export interface PartsOptions {
   imageBytes: number;
   /** In how many parts a batch is cut at once. */

@@ -4,7 +4,6 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readableText } from '../readable-text.js';
-import type { Split } from './batch-parts.js';
 import type { StepBatch, Steps } from './steps.js';
 
 /** What is left alone, for the loader and everybody else. */
@@ -17,7 +16,7 @@ export interface RoomParts {
   peakOf: (work: () => void) => number;
 }
 
-export interface BatchSize {
+interface BatchSize {
   images: number;
   /** Side of an image. */
   crop: number;
@@ -26,31 +25,18 @@ export interface BatchSize {
 }
 
 /**
- * Has `steps` compute batches in as many parts as it takes to fit them into memory, and calls `onSplit` where these are
- * more than before. A run that goes on keeps its parts where fewer would do: its bits depend on them.
- */
-export function fitIntoMemory(
-  steps: Pick<Steps, 'gradients' | 'parts'>,
-  { onSplit, ...batch }: BatchSize & { onSplit: (split: Split) => void },
-  room?: RoomParts,
-): void {
-  const parts = partsThatFit(steps, batch, room);
-  if (parts <= steps.parts) return;
-  steps.parts = parts;
-  onSplit({ images: batch.images, parts });
-}
-
-/**
  * In how many parts a batch of so many images of side `crop` must be computed to fit into memory: measured on two small
- * batches, since a step's memory grows evenly with its images. 1 where it can't be measured.
+ * batches, since a step's memory grows evenly with its images. 1 where it can't be measured. To be called before
+ * anything large is read: memory that was freed would hide what the batches take. Weights are drawn on the way.
  */
 export function partsThatFit(
-  steps: Pick<Steps, 'gradients'>,
+  steps: Pick<Steps, 'gradients' | 'drawWeights'>,
   { images, crop, reserved = 0 }: BatchSize,
   { available, peakOf }: RoomParts = { available: availableBytes, peakOf: peakBytes },
 ): number {
   const few = Math.min(4, Math.floor(images / 4));
   if (few < 1) return 1;
+  steps.drawWeights(0);
   const measured = (count: number) => peakOf(() => void steps.gradients(blankBatch(count, crop)));
   // The first run makes what all others use.
   measured(few);

@@ -13,6 +13,7 @@ import { nameRunFiles, type RunFiles } from '../reporting/run-files.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import { reportData, reportKernels, reportModel, reportModels, reportSteps, stateBytes } from './announce.js';
 import { createBadImages, stillUnreadable } from './bad-images.js';
+import { type Split as BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
 import { restoreSteps } from './checkpoint/restore.js';
@@ -22,7 +23,7 @@ import { requireGpus } from './gpus.js';
 import { imageCacheFor } from './image-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { LossCheck } from './loss-check.js';
-import { fitIntoMemory } from './memory-room.js';
+import { partsThatFit } from './memory-room.js';
 import { drawMix } from './mixing.js';
 import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
 import { choosePrecision, precisionToGoOn } from './precision-choice.js';
@@ -90,20 +91,21 @@ export async function train(
   reportData(dataset, report);
   report({ kind: 'dataset', classes: dataset.classes, ...data });
 
+  const images = data.train + data.validation + data.test;
+  const imageCache = imageCacheFor(config, { images, preprocessing }, report);
   const steps = await compileSteps(runtime, {
     model,
     input: preprocessing,
     ...recipeOf({ ...config, precision }, dataset),
     ...(config.auto_batch && { onSplit: tellSplit }),
   });
+  const split = measureMemory();
   if (before) await restoreSteps(steps, before);
   else await setInitialWeights(steps, model.head, { found, seed: config.seed, report });
+  if (split) cutAtLeast(steps, split, tellSplit);
   reportModel(steps, config.model, report);
 
   const features = await openFeatureCache({ config, steps, dataset, preprocessing, runtime, report });
-
-  const images = data.train + data.validation + data.test;
-  const imageCache = imageCacheFor(config, { images, preprocessing }, report);
 
   const badImages = createBadImages({
     policy: config.bad_images,
@@ -130,11 +132,6 @@ export async function train(
     whileWaiting: stopIfAsked,
     afterStep: ({ elapsedMs }) => noteStep(elapsedMs),
   };
-  if (config.auto_batch && runtime.device === 'cpu') {
-    const images = Math.min(config.batch_size, dataset.train.length);
-    const reserved = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
-    fitIntoMemory(steps, { images, crop: preprocessing.crop, reserved, onSplit: tellSplit });
-  }
   reportSteps(config, steps.parts, report);
   record.startClock();
   try {
@@ -156,7 +153,15 @@ export async function train(
     steps.dispose();
   }
 
-  function tellSplit({ images, parts }: { images: number; parts: number }): void {
+  /** On a GPU, TensorFlow says when there is too little. */
+  function measureMemory(): BatchSplit | undefined {
+    if (!config.auto_batch || runtime.device === 'cuda') return undefined;
+    const batch = { images: Math.min(config.batch_size, dataset.train.length), crop: preprocessing.crop };
+    const reserved = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
+    return { images: batch.images, parts: partsThatFit(steps, { ...batch, reserved }) };
+  }
+
+  function tellSplit({ images, parts }: BatchSplit): void {
     const message = `There is no memory for ${images} images at once: each batch is computed in ${parts} parts of ${Math.ceil(images / parts)} or less, and their gradients are added up`;
     report({ kind: 'warning', message });
   }
