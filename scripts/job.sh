@@ -65,6 +65,7 @@ job_find_scheduler() {
     job_scheduler=pbs
     job_id=$PBS_JOBID
     index=${index:-${PBS_ARRAY_INDEX:-}}
+    job_find_pbs
     # Long values go on in the next line, after a tab.
     job_attributes=$(job_patiently qstat -f "$job_id" 2>/dev/null | sed -e ':a' -e 'N' -e '$!ba' -e 's/\n\t//g')
     job_limit=$(job_seconds "$(job_attribute Resource_List.walltime)")
@@ -87,6 +88,13 @@ job_find_scheduler() {
   if ! [[ $job_try =~ ^[1-9][0-9]*$ ]]; then job_try=1; fi
   job_tries=${DEEP_CNN_TRIES:-20}
   if ! [[ $job_tries =~ ^[1-9][0-9]*$ ]]; then job_tries=20; fi
+}
+
+# Makes qsub and qstat available, which are on PATH only where the login shell's profile says so.
+job_find_pbs() {
+  local conf=${PBS_CONF_FILE:-/etc/pbs.conf}
+  if command -v qsub >/dev/null || [[ ! -r $conf ]]; then return; fi
+  PATH=$PATH:$(sed -n 's/^PBS_EXEC=//p' "$conf" | tail -n 1)/bin
 }
 
 # The command as it will run, and the name and root folder of its run.

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type FakeCluster, makeFakeCluster } from './fake-pbs.js';
@@ -200,6 +200,19 @@ describe('submit.pbs', { concurrency: 4 }, () => {
       starts(cluster).every((line) => line.includes('"FLAVOUR":"mint,text=5"')),
       cluster.calls().join('\n'),
     );
+  });
+
+  test("finds PBS's commands where no profile puts them on PATH", async (t) => {
+    const cluster = withCluster(t);
+    cluster.plan({ steps: 15 });
+    const top = dirname(cluster.project);
+    rmSync(join(top, 'home/.bash_profile'));
+    writeFileSync(join(top, 'pbs.conf'), `PBS_SERVER=fake\nPBS_EXEC=${top}\n`);
+    appendFileSync(join(cluster.project, 'environment.sh'), `export PBS_CONF_FILE=${top}/pbs.conf\n`);
+    cluster.qsub('-l', 'walltime=00:00:10', 'submit.pbs');
+    await cluster.until(() => cluster.calls().some((line) => line.startsWith('done')), 'the end');
+    await cluster.idle();
+    assert.ok(cluster.jobs().length >= 2, cluster.output());
   });
 
   test('says how to go on where no qsub is', async (t) => {
