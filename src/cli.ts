@@ -10,6 +10,7 @@ import { exportCommand } from './commands/export.js';
 import { modelsCommand } from './commands/models.js';
 import { predictCommand } from './commands/predict.js';
 import { rerunCommand } from './commands/rerun.js';
+import { serveCommand } from './commands/serve.js';
 import { setupCommand } from './commands/setup.js';
 import { noteLostOutput } from './commands/signals.js';
 import { submitCommand } from './commands/submit.js';
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   rerunCommand,
   evaluateCommand,
   predictCommand,
+  serveCommand,
   exportCommand,
   modelsCommand,
   weightsCommand,

@@ -38,12 +38,23 @@ export async function decodeInto(path: string, preprocessing: Preprocessing, tar
 }
 
 /** Any image that the fast decoder leaves, as `decodeInto`. */
-export async function decodeWithSharp(path: string, preprocessing: Preprocessing, target: DecodeTarget): Promise<void> {
+export function decodeWithSharp(path: string, preprocessing: Preprocessing, target: DecodeTarget): Promise<void> {
+  return decodeFile(path, () => readImageFile(path), preprocessing, target);
+}
+
+/** `path` stands for the file in errors. */
+async function decodeFile(
+  path: string,
+  read: () => Promise<Buffer>,
+  preprocessing: Preprocessing,
+  target: DecodeTarget,
+): Promise<void> {
   const { makeSquare } = loadAddons();
   const orRefused = (error: unknown) => {
     throw new UnreadableImageError(path, whyUnreadable(error, path), { cause: error });
   };
-  const image = await openFile(path, preprocessing).catch(orRefused);
+  const open = async () => openImage(await read(), preprocessing.exif === true);
+  const image = await open().catch(orRefused);
   const { width, height } = image.shape;
   const square = { ...preprocessing, ...target };
   await withRoomFor(Math.min(width * height, stripPixels) * 3, async () => {
@@ -68,13 +79,21 @@ async function* strips(image: OpenedImage, orRefused: (error: unknown) => never)
   }
 }
 
-async function openFile(path: string, { exif = false }: Preprocessing): Promise<OpenedImage> {
-  return openImage(await readImageFile(path), exif);
+/** The square that torchvision's Resize and CenterCrop make of an image, as `decodeInto`, to an array of its own. */
+export function decodeImage(path: string, preprocessing: Preprocessing): Promise<Uint8Array> {
+  return toOwnArray(preprocessing, (target) => decodeInto(path, preprocessing, target));
 }
 
-/** The square that torchvision's Resize and CenterCrop make of an image, as `decodeInto`, to an array of its own. */
-export async function decodeImage(path: string, preprocessing: Preprocessing): Promise<Uint8Array> {
-  const buffer = new ArrayBuffer(preprocessing.crop ** 2 * 3);
-  await decodeInto(path, preprocessing, { recipe: undefined, buffer, offset: 0 });
+/** The same of a file that is in memory; `name` stands for it in errors. */
+export function decodeImageBytes(file: Buffer, name: string, preprocessing: Preprocessing): Promise<Uint8Array> {
+  return toOwnArray(preprocessing, (target) => decodeFile(name, async () => file, preprocessing, target));
+}
+
+async function toOwnArray(
+  { crop }: Preprocessing,
+  decode: (target: DecodeTarget) => Promise<void>,
+): Promise<Uint8Array> {
+  const buffer = new ArrayBuffer(crop ** 2 * 3);
+  await decode({ recipe: undefined, buffer, offset: 0 });
   return new Uint8Array(buffer);
 }

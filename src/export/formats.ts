@@ -11,6 +11,7 @@ import { writeWhole } from './export-folder.js';
 import type { InputKind } from './network.js';
 import { exportOnnx } from './onnx/onnx.js';
 import { openOnnx } from './onnx/runtime.js';
+import { pageFiles } from './page-files.js';
 import { writeWeights } from './safetensors.js';
 import { exportSavedModel, servingSignature } from './saved-model.js';
 import { exportTfjs } from './tfjs.js';
@@ -49,7 +50,10 @@ const tfjs: Format = {
   quantizations: ['none', 'float16', 'uint8'],
   inputs: ['bytes', 'floats'],
   async write(folder, network, options) {
-    for (const [name, bytes] of exportTfjs(network, options)) await writeWhole(join(folder, name), bytes);
+    for (const name of ['page', 'page/tfjs']) await mkdir(join(folder, name));
+    for (const [name, bytes] of [...exportTfjs(network, options), ...(await pageFiles())]) {
+      await writeWhole(join(folder, name), bytes);
+    }
   },
   async open(folder) {
     const json = await readFile(join(folder, 'model.json'));

@@ -4,6 +4,10 @@ import type { TrainedNetwork } from '../inference/network.js';
 export type InputKind = 'bytes' | 'floats';
 
 /** What is stored with a network so that others can use it. */
-export function describe({ model, classes, preprocessing }: TrainedNetwork, input: InputKind) {
+export interface NetworkDescription extends Omit<TrainedNetwork, 'weights'> {
+  input: InputKind;
+}
+
+export function describe({ model, classes, preprocessing }: TrainedNetwork, input: InputKind): NetworkDescription {
   return { model, classes, preprocessing, input };
 }

@@ -10,8 +10,9 @@ import { turnMatrices } from '../graph/passes/turn-matrices.js';
 import { padByZero } from '../graph/passes/zero-padding.js';
 import type { TrainedNetwork } from '../inference/network.js';
 import { version } from '../version.js';
+import { type ClassMapNodes, findClassMaps } from './class-maps.js';
 import { exportGraph } from './export-graph.js';
-import { describe, type InputKind } from './network.js';
+import { describe, type InputKind, type NetworkDescription } from './network.js';
 import { tensorInfo, topology } from './tfjs-topology.js';
 import { type Quantization, storeWeights } from './tfjs-weights.js';
 
@@ -19,6 +20,12 @@ export interface TfjsOptions {
   /** `bytes`: int32 [N, crop, crop, 3] of 0 to 255, as `tf.browser.fromPixels` makes them; `floats`: normalised. */
   input?: InputKind;
   quantize?: Quantization;
+}
+
+/** What `tf.loadGraphModel` gives back as the model's `metadata`. */
+export interface GraphModelMetadata extends NetworkDescription {
+  /** Where the network has such maps. */
+  classMaps?: ClassMapNodes;
 }
 
 /** Files by name: the content of model.json, which the loader is given, and of the weights beside it. */
@@ -42,7 +49,7 @@ export function exportTfjs(
  */
 export function encodeTfjs(
   signature: { inputs: Readonly<Record<string, Tensor>>; outputs: Readonly<Record<string, Tensor>> },
-  { quantize, metadata }: { quantize: Quantization; metadata: Readonly<Record<string, unknown>> },
+  { quantize, metadata }: { quantize: Quantization; metadata: NetworkDescription },
 ): TfjsFiles {
   const names = { inputs: Object.keys(signature.inputs), outputs: Object.keys(signature.outputs) };
   const supported = padByZero(turnMatrices(splitGroups({ ...signature.inputs, ...signature.outputs })));
@@ -57,12 +64,13 @@ export function encodeTfjs(
     return value ? [{ ...value, tensor, coarsest: coarsest.get(tensor) ?? 'float16' }] : [];
   });
   const { manifest, shards } = storeWeights(constants, quantize);
+  const classMaps = findClassMaps(Object.values(made));
   const model = {
     format: 'graph-model',
     generatedBy: `deep-cnn ${version}`,
     convertedBy: null,
     signature: { inputs: infos(names.inputs), outputs: infos(names.outputs) },
-    userDefinedMetadata: metadata,
+    userDefinedMetadata: { ...metadata, ...(classMaps && { classMaps }) } satisfies GraphModelMetadata,
     modelTopology: topology(nodes),
     weightsManifest: manifest,
   };

@@ -40,7 +40,11 @@ export async function loadGraphModel(
 
 type Tf = Awaited<ReturnType<typeof loadTensorflow>>['tf'];
 
-function artifactsOf(tf: Tf, files: ReadonlyMap<string, Uint8Array>) {
+/** What these files hold, as TensorFlow.js's loaders want it. */
+export function artifactsOf(
+  tf: Tf,
+  files: ReadonlyMap<string, Uint8Array>,
+): ReturnType<Tf['io']['getModelArtifactsForJSONSync']> {
   const text = Buffer.from(fileOf(files, 'model.json')).toString('utf8');
   const json = JSON.parse(text) as Parameters<typeof tf.io.getModelArtifactsForJSONSync>[0];
   const weights = json.weightsManifest.flatMap(({ paths }) => paths.map((path) => fileOf(files, path)));

@@ -32,7 +32,10 @@ describe('a graph model', () => {
     const { model, classes, preprocessing } = network;
     const loaded = await loadGraphModel(exportTfjs(network));
     loaded.dispose();
-    assert.deepEqual(loaded.metadata, { model, classes, preprocessing, input: 'bytes' });
+    assert.deepEqual(loaded.metadata, {
+      ...{ model, classes, preprocessing, input: 'bytes' },
+      classMaps: { features: 'Relu_25' },
+    });
   });
 
   test('is smaller with quantized weights, and nearly the same', async () => {

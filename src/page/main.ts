@@ -1,0 +1,129 @@
+// The page: images in, cards out. What computes is in the worker.
+
+import { setUpCamera } from './camera-button.js';
+import { createCard, createPicture, drawPicture } from './card.js';
+import { startClassifier } from './classifier.js';
+import { byId, element } from './elements.js';
+import { takeFiles } from './intake.js';
+import { type BackendName, backendNames, largest, type Opened, type Result } from './messages.js';
+import { createShelf, type Entry } from './shelf.js';
+import { backendTitles, classesInWords, percent } from './text.js';
+
+const page = {
+  title: byId('title', HTMLElement),
+  about: byId('about', HTMLElement),
+  drop: byId('drop', HTMLElement),
+  files: byId('files', HTMLInputElement),
+  camera: byId('camera', HTMLButtonElement),
+  clear: byId('clear', HTMLButtonElement),
+  heatMapTool: byId('heat-map-tool', HTMLElement),
+  heatMap: byId('heat-map', HTMLInputElement),
+  backend: byId('backend', HTMLSelectElement),
+  status: byId('status', HTMLElement),
+  progress: byId('progress', HTMLProgressElement),
+  problem: byId('problem', HTMLElement),
+  cards: byId('cards', HTMLElement),
+};
+byId('not-started', HTMLElement).remove();
+
+/** Side of an image on the screen, in pixels: enough for a card on a dense one. */
+const pictureSide = 480;
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const say = (text: string) => {
+  page.status.textContent = text;
+};
+const tellProblem = (text: string) => {
+  page.problem.textContent = text;
+};
+
+const classifier = startClassifier((share) => {
+  page.progress.value = share;
+});
+let opened = open();
+
+const shelf = createShelf(page, () => {
+  stopCamera();
+  page.files.focus();
+});
+const stopCamera = setUpCamera({
+  ...{ button: page.camera, shelf, classifier, say, tellProblem },
+  opened: () => opened,
+});
+takeFiles({ input: page.files, target: page.drop }, (files) => void takeImages(files));
+page.backend.addEventListener('change', () => {
+  opened = open(backendNames.find((name) => name === page.backend.value));
+  // The newest image shows how the backends compare.
+  void opened.then((found) => found && shelf.newest()?.again?.());
+});
+
+/** Opens the network, which may fail: then the page says why, and takes no images. */
+async function open(backend?: BackendName): Promise<Opened | undefined> {
+  say('Loading the network …');
+  tellProblem('');
+  page.progress.value = 0;
+  page.progress.classList.remove('done');
+  page.backend.disabled = true;
+  try {
+    const found = await classifier.open(backend);
+    showOpened(found);
+    return found;
+  } catch (error) {
+    say('');
+    tellProblem(messageOf(error));
+    return undefined;
+  } finally {
+    page.progress.classList.add('done');
+    page.backend.disabled = page.backend.options.length < 2;
+  }
+}
+
+function showOpened({ network, backend, available }: Opened): void {
+  document.title = `${network.model}: image classifier`;
+  page.title.textContent = network.model;
+  page.about.textContent = `Tells apart ${classesInWords(network.classes)}`;
+  const options = available.map((name) =>
+    element('option', { text: backendTitles[name], attributes: { value: name } }),
+  );
+  page.backend.replaceChildren(...options);
+  page.backend.value = backend;
+  page.heatMapTool.hidden = network.classMaps === undefined;
+  say(`Ready, on ${backendTitles[backend]}.`);
+}
+
+async function takeImages(files: readonly File[]): Promise<void> {
+  const found = await opened;
+  if (!found) return;
+  const entries = files.map((file) => entryFor(file, found));
+  shelf.add(...entries);
+  const told = await Promise.all(entries.map(({ again }) => again()));
+  say(told.length === 1 ? (told[0] ?? '') : `${told.length} images are done.`);
+}
+
+interface ImageEntry extends Entry {
+  /** Says in a line what came of it. */
+  again: () => Promise<string>;
+}
+
+function entryFor(file: File, { network: { classes } }: Opened): ImageEntry {
+  const { name } = file;
+  const picture = createPicture(name);
+  const card = createCard({ name, classes, picture, onChooseMap: shelf.showHeatMaps });
+  const again = async () => {
+    try {
+      const result = await classifier.classify({ image: file, pictureSide });
+      if (result.picture) drawPicture(picture, result.picture);
+      card.showResult(result);
+      return `${name}: ${mostLikely(result, classes)}`;
+    } catch (error) {
+      card.showFailure(messageOf(error));
+      return `${name}: ${messageOf(error)}`;
+    }
+  };
+  return { card, again };
+}
+
+function mostLikely({ probabilities }: Result, classes: readonly string[]): string {
+  const [best = 0] = largest(probabilities, 1);
+  return `${classes[best] ?? ''}, ${percent(probabilities[best] ?? 0)}`;
+}
