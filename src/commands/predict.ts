@@ -177,7 +177,7 @@ async function findClass({ classes }: OpenedNetwork, name: string): Promise<numb
   throw new UserError('Bad value for class', {
     expected: `one of the network's classes: ${abbreviate(classes)}`,
     found: quoted(name),
-    ...(suggestion && { mend: `Did you mean ${quoted(suggestion)}?` }),
+    ...(suggestion && { mend: `Did you mean ${suggestion}? Otherwise choose one of them` }),
   });
 }
 

@@ -100,8 +100,9 @@ function classifierSignatures(
   network: TrainedNetwork,
   { precision, explains, kernels }: SignatureOptions,
 ): { classify: Signature; explain?: Signature } {
-  // Kernels of our own know no float16, which is for GPUs.
-  const graph = new Graph({ kernels: precision === 'float16' ? undefined : kernels });
+  // In float32 TensorFlow's own ops, with batch norms folded into them, are a sixth faster than our kernels. In bfloat16 the
+  // kernels give the very numbers that training measures; of float16 they know nothing.
+  const graph = new Graph({ kernels: precision === 'bfloat16' ? kernels : undefined });
   const pixels = placeholder(graph, 'pixels', 'int32', [null]);
   const count = placeholder(graph, 'count', 'int32', [1]);
   const { preprocessing } = network;

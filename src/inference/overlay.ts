@@ -80,7 +80,7 @@ async function enlarged({ map, width, height }: Explanation, side: number): Prom
 /** Black, half transparent. */
 const unseen = 0x00000080;
 /** Where nothing speaks for the class most of the image is seen, and where most does, most of the colour. */
-const [leastAlpha, mostAlpha] = [70, 170];
+const [leastAlpha, mostAlpha] = [50, 175];
 
 let table: readonly number[] | undefined;
 

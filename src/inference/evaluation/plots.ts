@@ -1,6 +1,6 @@
 // An evaluation in pictures: the confusion matrix, and whether probabilities are kept.
 
-import type { PlotSpec } from '../../reporting/plot.js';
+import { type PlotSpec, plotColours } from '../../reporting/plot.js';
 import type { CalibrationResult } from './calibration.js';
 import type { ConfusionMatrix } from './confusion.js';
 
@@ -66,7 +66,7 @@ export function confusionPlot(confusion: ConfusionMatrix, classes: readonly stri
 const subtitleOf = (classes: number) =>
   classes <= mostNumbers
     ? 'Numbers are images'
-    : `${classes} classes in alphabetical order, from top left; the diagonal is what is right`;
+    : `${classes} classes in their order, from the top left: what lies on the diagonal is right`;
 
 /** Pixels. */
 function cellSide(classes: number): number {
@@ -101,7 +101,7 @@ function mistakesPlot(confusion: ConfusionMatrix, classes: readonly string[]) {
       x: { field: 'images', type: 'quantitative' as const, title: 'Images', axis: { tickMinStep: 1, format: 'd' } },
     },
     layer: [
-      { mark: 'bar' as const },
+      { mark: { type: 'bar' as const, color: plotColours[0] } },
       {
         mark: { type: 'text' as const, align: 'left' as const, dx: 4 },
         encoding: { text: { field: 'images', type: 'quantitative' as const } },
@@ -126,7 +126,7 @@ export function calibrationPlot({ ece, bins }: CalibrationResult, title: string)
     height: 340,
     layer: [
       {
-        mark: { type: 'bar' as const, binSpacing: 1 },
+        mark: { type: 'bar' as const, binSpacing: 1, color: plotColours[0] },
         encoding: {
           x: { ...x, bin: { binned: true } },
           x2: { field: 'to' },
@@ -135,7 +135,7 @@ export function calibrationPlot({ ece, bins }: CalibrationResult, title: string)
       },
       {
         data: { values: [{ at: 0 }, { at: 100 }] },
-        mark: { type: 'line' as const, strokeDash: [4, 4], color: '#4D4D4D' },
+        mark: { type: 'line' as const, strokeDash: [4, 4], color: plotColours[6] },
         encoding: {
           x: { field: 'at', type: 'quantitative' as const },
           y: { field: 'at', type: 'quantitative' as const },
@@ -147,7 +147,7 @@ export function calibrationPlot({ ece, bins }: CalibrationResult, title: string)
     data: { values },
     width: 340,
     height: 90,
-    mark: { type: 'bar' as const, binSpacing: 1, color: '#4D4D4D' },
+    mark: { type: 'bar' as const, binSpacing: 1, color: plotColours[6] },
     encoding: {
       x: { ...x, bin: { binned: true } },
       x2: { field: 'to' },

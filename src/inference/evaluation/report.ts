@@ -17,8 +17,8 @@ export function formatEvaluation(result: EvaluationResult): string {
     ['Loss', loss.toFixed(4)],
     ['Precision@1', withInterval(precisionAt1)],
     ['Precision@5', withInterval(precisionAt5)],
-    ['Mean of classes', means(macro)],
-    ['Mean of images', means(weighted)],
+    ['Macro mean', means(macro)],
+    ['Weighted mean', means(weighted)],
     ['Calibration', `expected error ${percent(calibration.ece)}`],
   ];
   return [textTable(figures, 'left'), classTable(result), ...mistakeLines(result)].join('\n');
