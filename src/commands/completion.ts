@@ -42,10 +42,17 @@ if [[ $funcstack[1] == _deep_cnn ]]; then _deep_cnn; else compdef _deep_cnn deep
 `;
 
 const fish = `function __deep_cnn_words
-    set -l words (commandline -opc) (commandline -ct)
-    printf '%s\\n' $words[2..-1] | $words[1] completion words 2> /dev/null
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l found (printf '%s\\n' $words[2..-1] "$current" | $words[1] completion words 2> /dev/null)
+    if set -q found[1]
+        printf '%s\\n' $found
+    else
+        set -l name (string match -r -- '^--[^=]+=' "$current")
+        __fish_complete_path (string replace -r -- '^--[^=]+=' '' "$current") | string replace -r -- '^' "$name"
+    end
 end
-complete -c deep-cnn -a '(__deep_cnn_words)'
+complete -c deep-cnn -f -a '(__deep_cnn_words)'
 `;
 
 const scripts: Readonly<Record<string, string>> = { bash, zsh, fish };

@@ -22,12 +22,21 @@ function lines(command: string, ...args: string[]): string[] {
   return stdout.split('\n').filter(Boolean);
 }
 
+/** Where the shell's script has been written to. */
+function scriptFor(shell: string): string {
+  const path = join(folder, `completion.${shell}`);
+  writeFileSync(path, lines(program, 'completion', shell).join('\n'));
+  return path;
+}
+
 /** What bash would show for the last of the words, which it has broken at `=`. */
 function inBash(...words: string[]): string[] {
-  const script = `source <('${program}' completion bash) && complete -p deep-cnn > /dev/null || exit 1
+  const script = `source '${inBash.script}' && complete -p deep-cnn > /dev/null || exit 1
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _deep_cnn "$1" 2> /dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return lines('bash', '--norc', '-c', script, 'bash', program, ...words);
 }
+
+inBash.script = scriptFor('bash');
 
 test('bash completes commands, options, values, models and runs', () => {
   assert.deepEqual(inBash('mod'), ['models']);
@@ -46,12 +55,13 @@ test('bash completes commands, options, values, models and runs', () => {
 });
 
 test('zsh completes the same', { skip: spawnSync('zsh', ['--version']).error && 'there is no zsh' }, () => {
+  const path = scriptFor('zsh');
   /** What zsh would be told for the words. */
   const inZsh = (...words: string[]) => {
     const script = `compdef() { }; compset() { }; _files() { print files }
       compadd() { [[ $1 == -S ]] && shift 2; shift; (( $# )) && print -rl -- "$@" }
-      source <('${program}' completion zsh)
-      words=("$@"); CURRENT=$#; PREFIX=$words[-1]; _deep_cnn`;
+      source '${path}'
+      words=("$@"); CURRENT=$#; PREFIX=$words[-1]; _deep_cnn; true`;
     return lines('zsh', '-f', '-c', script, 'zsh', program, ...words);
   };
   assert.deepEqual(inZsh('mod'), ['models']);
@@ -65,4 +75,15 @@ test('an unknown shell is a mistake', () => {
   const { status, stderr } = spawnSync(program, ['completion', 'csh'], { encoding: 'utf8' });
   assert.equal(status, 2);
   assert.match(stderr, /expected one of bash, zsh, fish after it, found 'csh'/);
+});
+
+test('fish completes the same', { skip: spawnSync('fish', ['--version']).error && 'there is no fish' }, () => {
+  const path = scriptFor('fish');
+  const inFish = (line: string) =>
+    lines('fish', '--no-config', '-c', `source '${path}'; complete -C '${program} ${line}'`);
+  assert.deepEqual(inFish('mod'), ['models']);
+  assert.deepEqual(inFish('--bat'), ['--batch_size=']);
+  assert.deepEqual(inFish('train --schedule=co'), ['--schedule=constant', '--schedule=cosine']);
+  assert.deepEqual(inFish(`rerun --root_dir=${folder} f`), ['first']);
+  assert.deepEqual(inFish('--config=completion.f'), ['--config=completion.fish']);
 });
