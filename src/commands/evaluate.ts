@@ -5,18 +5,20 @@ import type { ImageList } from '../data/image-list.js';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
 import type { ImageResult } from '../inference/classify-images.js';
-import type { Evaluation } from '../inference/evaluation/evaluation.js';
+import type { Evaluation, EvaluationResult } from '../inference/evaluation/evaluation.js';
 import type { OpenedNetwork } from '../inference/open-network.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
 import { findDataDir, findRootDir } from '../options/paths.js';
 import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
+import type { ScreenStream } from '../reporting/progress.js';
+import type { Precision } from '../training/precision-choice.js';
 import type { Command } from './command.js';
 
 const data = 'Data';
 const output = 'Output';
 
-const options = {
+export const evaluateOptions = {
   ...networkOptions,
   data_dir: optionalText({
     group: data,
@@ -38,12 +40,12 @@ const options = {
   json: flag({ group: output, help: 'Print JSON', default: false }),
 };
 
-type Values = ValuesOf<typeof options>;
+type Values = ValuesOf<typeof evaluateOptions>;
 
-export const evaluateCommand: Command<typeof options> = {
+export const evaluateCommand: Command<typeof evaluateOptions> = {
   name: 'evaluate',
   summary: 'Measure a trained network: loss, precision, confusion, calibration',
-  options,
+  options: evaluateOptions,
   run: (values) =>
     runEvaluation(values, { print: (text) => process.stdout.write(text), tell: (line) => console.error(line) }),
 };
@@ -57,6 +59,36 @@ interface Voices {
 
 /** Evaluates, prints and writes. Throws a `UserError` for a mistake in the options or the data. */
 export async function runEvaluation(values: Values, { print, tell }: Voices): Promise<number> {
+  const { report, title } = await evaluateNetwork(values, { tell, screen: process.stderr });
+  const { formatEvaluation } = await import('../inference/evaluation/report.js');
+  if (values.json) print(`${JSON.stringify(report, undefined, 2)}\n`);
+  else {
+    print(`${title}, in ${report.data_dir}\n\n${formatEvaluation(report)}\nTables and plots are in ${report.folder}\n`);
+  }
+  return exitCode.ok;
+}
+
+/** What evaluation.json holds. */
+export interface EvaluationReport extends EvaluationResult {
+  /** The file of the network. */
+  network: string;
+  model: string;
+  data_dir: string;
+  split: Values['split'];
+  device: 'cpu' | 'cuda';
+  precision: Precision;
+  /** Images that are left out, as they can't be read. */
+  unreadable: readonly { path: string; reason: string }[];
+  /** Where the tables and plots are, and their names. */
+  folder: string;
+  files: readonly string[];
+}
+
+/** Evaluates and writes; shows on `screen` how far it is. Throws a `UserError` for a mistake in the options or the data. */
+export async function evaluateNetwork(
+  values: Values,
+  { tell, screen }: Pick<Voices, 'tell'> & { screen: ScreenStream },
+): Promise<{ report: EvaluationReport; title: string }> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
   const rootDir = findRootDir(values.root_dir);
@@ -72,19 +104,13 @@ export async function runEvaluation(values: Values, { print, tell }: Voices): Pr
   const changed = split === 'test' ? undefined : await changedData(network, dataDir, valSplit);
   for (const warning of [...warnings, ...(changed ? [changed] : [])]) tell(`WARNING: ${warning}`);
 
-  const { evaluation, unreadable, ...computed } = await evaluate(network, { images, classes, values, tell });
+  const { evaluation, unreadable, ...computed } = await evaluate(network, { images, classes, values, tell, screen });
   const { result, confusion } = evaluation;
-  const [{ writeEvaluation }, { formatEvaluation }] = await Promise.all([
-    import('../inference/evaluation/files.js'),
-    import('../inference/evaluation/report.js'),
-  ]);
+  const { writeEvaluation } = await import('../inference/evaluation/files.js');
   const folder = resolve(values.output ?? join(rootDir, 'outputs', 'evaluations', network.name, split));
   const title = `${network.name}: ${splitNames[split]}`;
   const about = { network: network.path, model: network.model, data_dir: dataDir, split, ...computed, unreadable };
-  const description = await writeEvaluation({ folder, classes, confusion, result, about, title });
-  if (values.json) print(`${JSON.stringify(description, undefined, 2)}\n`);
-  else print(`${title}, in ${dataDir}\n\n${formatEvaluation(result)}\nTables and plots are in ${folder}\n`);
-  return exitCode.ok;
+  return { report: await writeEvaluation({ folder, classes, confusion, result, about, title }), title };
 }
 
 const splitNames = { test: 'test images', val: 'validation images', train: 'training images' } as const;
@@ -120,9 +146,10 @@ interface EvaluatePlan {
   classes: readonly string[];
   values: Values;
   tell: Voices['tell'];
+  screen: ScreenStream;
 }
 
-async function evaluate(network: OpenedNetwork, { images, classes, values, tell }: EvaluatePlan) {
+async function evaluate(network: OpenedNetwork, { images, classes, values, tell, screen }: EvaluatePlan) {
   const [{ startClassifier }, { classifyImages }, { Evaluation }, { createScanProgress }] = await Promise.all([
     import('../inference/start-classifier.js'),
     import('../inference/classify-images.js'),
@@ -132,7 +159,7 @@ async function evaluate(network: OpenedNetwork, { images, classes, values, tell 
   const { classifier, device, precision } = await startClassifier(network, values);
   const evaluation = new Evaluation(classes);
   const unreadable: { path: string; reason: string }[] = [];
-  const progress = createScanProgress(process.stderr);
+  const progress = createScanProgress(screen);
   const { batch_size: batchSize, workers } = values;
   const { preprocessing } = network;
   try {

@@ -1,14 +1,16 @@
 // Training for programs: a run of the command line's, which shows itself to whoever called instead of in a terminal.
 
 import { existsSync } from 'node:fs';
-import { Writable } from 'node:stream';
 import type { OptionsOf } from '../options/from-values.js';
 import type { trainOptions } from '../options.js';
 import type { EpochResult, Metrics, TrainingEvent } from '../reporting/events.js';
+import { silentScreen } from './silent-screen.js';
 
 /**
  * Options of a run, under the command line's names and with its defaults and checks, but for `config`. A length of time or
  * an amount of memory is a text, as there: `time_limit: '90m'`.
+ *
+ * @interface
  */
 export type TrainOptions = OptionsOf<Omit<typeof trainOptions, 'config'>>;
 
@@ -65,7 +67,7 @@ export async function train(options: TrainOptions, { signal, onEvent, screen }: 
       hold: () => undefined,
       release: () => undefined,
     }),
-    screen: screen ?? new Writable({ write: (_chunk, _encoding, done) => done() }),
+    screen: screen ?? silentScreen(),
     onWait: (line: string) => void screen?.write(`${line}\n`),
     onEvent: (event: TrainingEvent) => {
       outcome.note(event);

@@ -27,7 +27,9 @@ export function givenValues(values: Readonly<Record<string, unknown>>, table: Op
     const option = findOption(table, name);
     if (option?.name !== name) {
       const suggestion = option?.name ?? nearest(name, Object.keys(table));
-      throw new UserError(`Unknown option ${name}`, { ...(suggestion && { mend: `Did you mean ${suggestion}?` }) });
+      throw new UserError(`Unknown option ${name}`, {
+        mend: `${suggestion ? `Did you mean ${suggestion}? ` : ''}See the command line's options`,
+      });
     }
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
       const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of the type ${typeof value}`;

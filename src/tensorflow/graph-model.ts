@@ -1,7 +1,8 @@
 // Runs graph models of TensorFlow.js in Node, as a browser would run them but for the backend.
 
 import { loadTensorflow } from './load.js';
-import { type HostTensor, takeTensor } from './runtime.js';
+import type { HostTensor } from './runtime.js';
+import { takeTensor } from './take-tensor.js';
 
 export interface GraphModel {
   /** What was stored with it. */

@@ -8,6 +8,7 @@ import { UserError } from '../errors.js';
 import { registerKernels } from './kernels.js';
 import { loadTensorflow, type Tensorflow } from './load.js';
 import { isDeterministic, type RuntimeOptions, threadsInUse } from './reproducible.js';
+import { takeTensor } from './take-tensor.js';
 
 export type { RuntimeOptions };
 
@@ -119,20 +120,5 @@ async function loadSignatures(tf: Tensorflow, { whole, signaturesOnly }: SavedMo
     return loaded;
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-type TfTensor = InstanceType<Tensorflow['Tensor']>;
-
-/** Copies a tensor's values out and frees it. */
-export function takeTensor(tensor: TfTensor): HostTensor {
-  try {
-    const data = tensor.dataSync();
-    if (tensor.dtype === 'float32' && data instanceof Float32Array)
-      return { dtype: 'float32', shape: tensor.shape, data };
-    if (tensor.dtype === 'int32' && data instanceof Int32Array) return { dtype: 'int32', shape: tensor.shape, data };
-    throw new Error(`internal: a graph returned ${tensor.dtype}, which cannot leave it`);
-  } finally {
-    tensor.dispose();
   }
 }

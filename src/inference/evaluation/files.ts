@@ -10,13 +10,13 @@ import type { ConfusionMatrix } from './confusion.js';
 import type { EvaluationResult } from './evaluation.js';
 import { calibrationPlot, confusionPlot } from './plots.js';
 
-export interface EvaluationFilesSettings {
+export interface EvaluationFilesSettings<About> {
   folder: string;
   classes: readonly string[];
   confusion: ConfusionMatrix;
   result: EvaluationResult;
   /** What evaluation.json is to say besides. */
-  about: Readonly<Record<string, unknown>>;
+  about: About;
   /** For the plots. */
   title: string;
 }
@@ -25,14 +25,14 @@ export interface EvaluationFilesSettings {
  * Writes them into a folder that is made if need be, and returns what evaluation.json holds.
  * @throws UserError where the file system refuses.
  */
-export async function writeEvaluation({
+export async function writeEvaluation<About extends object>({
   folder,
   classes,
   confusion,
   result,
   about,
   title,
-}: EvaluationFilesSettings): Promise<Record<string, unknown>> {
+}: EvaluationFilesSettings<About>): Promise<About & EvaluationResult & { folder: string; files: string[] }> {
   const texts: readonly (readonly [name: string, text: string])[] = [
     ['classes.csv', classTable(result)],
     ['confusion.csv', confusionTable(confusion, classes)],
