@@ -26,6 +26,7 @@ const examples: Readonly<Record<FormatName, (facts: Facts) => { language: string
         : `const pixels = normalised; // float32 [1, ${crop}, ${crop}, 3]`,
       'const probabilities = await model.predict(pixels).data();',
       'model.metadata.classes; // their names',
+      '// Or open index.html from a web server, such as `python3 -m http.server` in this folder.',
     ],
   }),
   savedmodel: ({ crop, input }) => ({
