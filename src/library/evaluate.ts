@@ -1,7 +1,7 @@
 // Evaluation for programs: what `deep-cnn evaluate` measures and writes.
 
 import type { EvaluationReport, evaluateOptions } from '../commands/evaluate.js';
-import type { OptionsOf } from '../options/from-values.js';
+import { type OptionsOf, readValues } from '../options/from-values.js';
 import { silentScreen } from './silent-screen.js';
 
 /**
@@ -26,12 +26,7 @@ export async function evaluate(
   options: EvaluateOptions,
   { onWarning = () => undefined }: EvaluateHooks = {},
 ): Promise<EvaluationReport> {
-  const [{ evaluateOptions, evaluateNetwork }, { givenValues }, { readOptions }] = await Promise.all([
-    import('../commands/evaluate.js'),
-    import('../options/from-values.js'),
-    import('../options/given.js'),
-  ]);
-  const { json: _, ...table } = evaluateOptions;
-  const values = readOptions(evaluateOptions, [givenValues(options, table)]);
+  const { evaluateOptions, evaluateNetwork } = await import('../commands/evaluate.js');
+  const { values } = readValues(evaluateOptions, options, { without: 'json' });
   return (await evaluateNetwork(values, { tell: onWarning, screen: silentScreen() })).report;
 }

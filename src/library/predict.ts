@@ -1,8 +1,9 @@
 // Trained networks for programs: what `deep-cnn predict` tells, without its tables.
 
+import { setDecodeThreads } from '../data/threads.js';
 import type { Prediction } from '../inference/predictions.js';
-import type { OptionsOf } from '../options/from-values.js';
-import type { computeOptions, networkOptions } from '../options/network-options.js';
+import { type OptionsOf, readValues } from '../options/from-values.js';
+import { computeOptions, networkOptions } from '../options/network-options.js';
 
 /**
  * Which network, and how to compute: one of `run`, `weights` and `model` names it, as on the command line.
@@ -40,19 +41,13 @@ export interface LoadedModel {
  * Rejects with a `UserError` where the options name no network or one that can't be had.
  */
 export async function loadModel(options: ModelOptions): Promise<LoadedModel> {
-  const [{ givenValues }, { readOptions }, tables, { setDecodeThreads }, { openNetwork }, { startClassifier }, run] =
-    await Promise.all([
-      import('../options/from-values.js'),
-      import('../options/given.js'),
-      import('../options/network-options.js'),
-      import('../data/threads.js'),
-      import('../inference/open-network.js'),
-      import('../inference/start-classifier.js'),
-      import('./run-images.js'),
-    ]);
-  const table = { ...tables.networkOptions, ...tables.computeOptions };
-  const values = readOptions(table, [givenValues(options, table)]);
+  const { values } = readValues({ ...networkOptions, ...computeOptions }, options);
   setDecodeThreads(values.workers);
+  const [{ openNetwork }, { startClassifier }, { predictions }] = await Promise.all([
+    import('../inference/open-network.js'),
+    import('../inference/start-classifier.js'),
+    import('./run-images.js'),
+  ]);
   const network = await openNetwork(values);
   const { classifier } = await startClassifier(network, values);
   const { batch_size: batchSize, workers } = values;
@@ -62,7 +57,7 @@ export async function loadModel(options: ModelOptions): Promise<LoadedModel> {
     classes,
     predict: (images, { top_k: topK = 1 } = {}) => {
       const paths = typeof images === 'string' ? [images] : images;
-      return run.predictions({ classifier, classes, topK, preprocessing, batchSize, workers }, paths);
+      return predictions({ classifier, classes, topK, preprocessing, batchSize, workers }, paths);
     },
     close: () => classifier.close(),
   };

@@ -1,9 +1,11 @@
 // Training for programs: a run of the command line's, which shows itself to whoever called instead of in a terminal.
 
 import { existsSync } from 'node:fs';
-import type { OptionsOf } from '../options/from-values.js';
-import type { trainOptions } from '../options.js';
+import { type OptionsOf, readValues } from '../options/from-values.js';
+import { findRootDir } from '../options/paths.js';
+import { trainOptions } from '../options.js';
 import type { EpochResult, Metrics, TrainingEvent } from '../reporting/events.js';
+import { bestModelFile, modelFile } from '../reporting/run-files.js';
 import { silentScreen } from './silent-screen.js';
 
 /**
@@ -48,18 +50,8 @@ export interface TrainResult {
  */
 export async function train(options: TrainOptions, { signal, onEvent, screen }: TrainHooks = {}): Promise<TrainResult> {
   signal?.throwIfAborted();
-  const [{ runTraining, wholeProgram }, { givenValues }, { givenNames, readOptions }, { trainOptions }, files, paths] =
-    await Promise.all([
-      import('../commands/train.js'),
-      import('../options/from-values.js'),
-      import('../options/given.js'),
-      import('../options.js'),
-      import('../reporting/run-files.js'),
-      import('../options/paths.js'),
-    ]);
-  const { config: _, ...table } = trainOptions;
-  const given = givenValues(options, table);
-  const values = readOptions(trainOptions, [given]);
+  const { values, given } = readValues(trainOptions, options, { without: 'config' });
+  const { runTraining, wholeProgram } = await import('../commands/train.js');
   const outcome = new Outcome();
   const surroundings = {
     catchStops: () => ({
@@ -74,8 +66,8 @@ export async function train(options: TrainOptions, { signal, onEvent, screen }: 
       onEvent?.(event);
     },
   };
-  await runTraining(values, wholeProgram, { given: givenNames([given]), surroundings });
-  const place = { root_dir: paths.findRootDir(values.root_dir), run_name: values.run_name };
+  await runTraining(values, wholeProgram, { given, surroundings });
+  const place = { root_dir: findRootDir(values.root_dir), run_name: values.run_name };
   const ifThere = (path: string) => (existsSync(path) ? path : undefined);
   const { history, test, checkpointPath, isStopped } = outcome;
   const hasModel = history.length > 0;
@@ -83,8 +75,8 @@ export async function train(options: TrainOptions, { signal, onEvent, screen }: 
     outcome: isStopped ? 'stopped' : 'finished',
     history,
     test,
-    modelPath: hasModel ? ifThere(files.modelFile(place)) : undefined,
-    bestModelPath: hasModel ? ifThere(files.bestModelFile(place)) : undefined,
+    modelPath: hasModel ? ifThere(modelFile(place)) : undefined,
+    bestModelPath: hasModel ? ifThere(bestModelFile(place)) : undefined,
     checkpointPath,
   };
 }

@@ -2,9 +2,9 @@
 // pass the very checks of the command line.
 
 import { UserError } from '../errors.js';
-import { findOption, type Given, type GivenOptions } from './given.js';
+import { findOption, type Given, type GivenOptions, givenNames, readOptions } from './given.js';
 import { nearest } from './nearest.js';
-import type { OptionSpec, OptionTable } from './spec.js';
+import type { OptionSpec, OptionTable, ValuesOf } from './spec.js';
 
 /** Options whose value is not what is written, but a text such as `90m` or `8G`. */
 type Notated = 'time_limit' | 'gpu_memory_limit';
@@ -17,10 +17,21 @@ export type OptionsOf<Table extends OptionTable> = {
 };
 
 /**
- * What was given, for `readOptions`; undefined is as if it were left out.
- * @throws UserError for a name that the table does not have, or a value that is no text, number or boolean.
+ * Every option of the table, and the names of those that are given; undefined is as if an option were left out. `without`
+ * is one that programs can't give.
+ * @throws UserError for a name that the table does not have, or a value that the option does not take.
  */
-export function givenValues(values: Readonly<Record<string, unknown>>, table: OptionTable): GivenOptions {
+export function readValues<Table extends OptionTable>(
+  table: Table,
+  values: Readonly<Record<string, unknown>>,
+  { without }: { without?: keyof Table } = {},
+): { values: ValuesOf<Table>; given: ReadonlySet<string> } {
+  const known = Object.fromEntries(Object.entries(table).filter(([name]) => name !== without));
+  const sources = [givenValues(values, known)];
+  return { values: readOptions(table, sources), given: givenNames(sources) };
+}
+
+function givenValues(values: Readonly<Record<string, unknown>>, table: OptionTable): GivenOptions {
   const given = new Map<string, Given>();
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue;
