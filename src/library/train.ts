@@ -9,8 +9,8 @@ import { bestModelFile, modelFile } from '../reporting/run-files.js';
 import { silentScreen } from './silent-screen.js';
 
 /**
- * Options of a run, under the command line's names and with its defaults and checks, but for `config`. A length of time or
- * an amount of memory is a text, as there: `time_limit: '90m'`.
+ * Options of a run, under the command line's names and with its defaults and checks, but for `config`. A length of time is
+ * a text, as there (`time_limit: '90m'`), or a number of seconds; an amount of memory is a text or a number of megabytes.
  *
  * @interface
  */

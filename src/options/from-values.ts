@@ -6,13 +6,14 @@ import { findOption, type Given, type GivenOptions, givenNames, readOptions } fr
 import { nearest } from './nearest.js';
 import type { OptionSpec, OptionTable, ValuesOf } from './spec.js';
 
-/** Options whose value is not what is written, but a text such as `90m` or `8G`. */
-type Notated = 'time_limit' | 'gpu_memory_limit';
+/** Options with a notation of their own, such as `90m` and `8G`, and the unit of a mere number: seconds, megabytes. */
+const units = { time_limit: 's', gpu_memory_limit: 'm' } as const;
 
 /** What a program may give for a table: any of its options, under its name. */
 export type OptionsOf<Table extends OptionTable> = {
   readonly [Name in keyof Table]?:
-    | (Name extends Notated ? string : Table[Name] extends OptionSpec<infer T> ? T : never)
+    | (Table[Name] extends OptionSpec<infer T> ? T : never)
+    | (Name extends keyof typeof units ? string : never)
     | undefined;
 };
 
@@ -46,7 +47,8 @@ function givenValues(values: Readonly<Record<string, unknown>>, table: OptionTab
       const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of the type ${typeof value}`;
       throw new UserError(`Bad value for ${name}`, { expected: option.spec.expected, found });
     }
-    given.set(name, { value: typeof value === 'boolean' ? value : String(value), where: name });
+    const unit = typeof value === 'number' && Object.hasOwn(units, name) ? units[name as keyof typeof units] : '';
+    given.set(name, { value: typeof value === 'boolean' ? value : `${value}${unit}`, where: name });
   }
   return given;
 }

@@ -82,10 +82,6 @@ test('mistakes are UserErrors with their parts', async () => {
     assert.rejects(train(values), (error) => error instanceof UserError && message.test(error.message));
   await mistaken({ epochs: 0 }, /^Bad value for epochs: expected an integer, 1 or more, found '0'\.$/);
   await mistaken({ epohcs: 1 }, /^Unknown option epohcs\. Did you mean epochs\? .*options\.$/);
-  await mistaken({ 'batch-size': 1 }, /Did you mean batch_size\?/);
-  await mistaken({ config: 'run.yaml' }, /^Unknown option config/);
-  await mistaken({ lr: null }, /^Bad value for lr: expected a number above 0, found null\.$/);
-  await mistaken({ time_limit: '90' }, /^Bad value for time_limit/);
   await mistaken({ model: 'resnt18', data_dir, root_dir }, /Did you mean resnet18/);
   await assert.rejects(evaluate({ root_dir }), { name: 'UserError', message: /^No network to use/ });
   await assert.rejects(predict('nowhere', { run: 'small', root_dir }).next(), /no file or folder nowhere/);
