@@ -5,6 +5,7 @@ import { identity, isImageName, kindOf } from '../data/image-folder.js';
 import { shownPath } from '../data/shown-path.js';
 import { compareCodePoints } from '../data/sorting.js';
 import { messageOf, UserError } from '../errors.js';
+import { hasCode } from '../system-error.js';
 
 /** Stands for the list on standard input. */
 export const listOperand = '-';
@@ -26,11 +27,8 @@ export async function requireImagePaths(named: readonly string[]): Promise<void>
   for (const path of named) {
     if (path === listOperand) continue;
     await stat(path).catch((error: unknown) => {
-      throw new UserError(
-        `There is no file or folder ${shownPath(path)}`,
-        { found: messageOf(error) },
-        { cause: error },
-      );
+      if (hasCode(error, 'ENOENT')) throw new UserError(`There is no file or folder ${shownPath(path)}`);
+      throw new UserError(`Can't look at ${shownPath(path)}`, { found: messageOf(error) }, { cause: error });
     });
   }
 }

@@ -10,7 +10,7 @@ import type { NetworkChoice } from '../options/network-options.js';
 import { findFile, findRootDir } from '../options/paths.js';
 import { findRunDescription, type RunDescription } from '../reporting/run-description.js';
 import { bestModelFile, modelFile } from '../reporting/run-files.js';
-import { findPretrained, findWeights } from '../weights/sources.js';
+import { type FoundWeights, findPretrained, findWeights } from '../weights/sources.js';
 import { readClassNames } from './class-names.js';
 import { type NetworkFile, readNetworkFile } from './network-file.js';
 
@@ -63,8 +63,20 @@ async function findNetwork({ run, best, weights, model, root_dir }: NetworkChoic
     return { path, name: model ?? nameOf(weights), model, run: undefined };
   }
   if (model === undefined) throw new Error('internal: no network was asked for');
-  const { path } = await findPretrained(model, factsOf(model));
+  const { path } = await findPublished(model);
   return { path, name: model, model, run: undefined };
+}
+
+/** As `findPretrained`, whose ways on are for training. */
+async function findPublished(model: string): Promise<FoundWeights> {
+  try {
+    return await findPretrained(model, factsOf(model));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { what, ...parts } = error.parts;
+    const mend = `Run \`deep-cnn weights download ${model}\` where there is internet, or name a file with --weights, too`;
+    throw new UserError(what, { ...parts, mend }, { cause: error });
+  }
 }
 
 async function findOfRun(place: { root_dir: string; run_name: string }, best: boolean): Promise<FoundNetwork> {
