@@ -27,21 +27,31 @@ export interface CardOptions {
 export function createCard({ name, classes, picture, onChooseMap }: CardOptions): Card {
   const overlay = element('canvas', { class: 'overlay', attributes: { 'aria-hidden': 'true' } });
   const ranking = createRanking(classes);
+  const failure = element('p', { class: 'failure' });
   const about = element('p', { class: 'about', text: 'Waiting …' });
   const root = element('article', {
     class: 'card',
-    attributes: { 'aria-label': name, 'aria-busy': 'true' },
+    attributes: { 'aria-label': name },
     children: [
       element('div', { class: 'picture', children: [picture, overlay] }),
       element('h2', { text: name, attributes: { title: name } }),
       ranking.root,
+      failure,
       about,
     ],
   });
-  overlay.hidden = true;
   let maps: Result['maps'] = [];
+  let probabilities: ArrayLike<number> = [];
   let isMapShown = false;
   let chosen: number | undefined;
+  const all = allClasses(classes, () => probabilities);
+  if (classes.length > ranking.root.childElementCount) root.append(all);
+  const show = ({ isGood }: { isGood: boolean }) => {
+    ranking.root.hidden = !isGood;
+    all.hidden = !isGood;
+    failure.hidden = isGood;
+    root.removeAttribute('aria-busy');
+  };
 
   const update = () => {
     const map = maps.find(({ category }) => category === chosen);
@@ -50,10 +60,13 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
     if (map && !overlay.hidden) drawHeatMap(overlay, map);
   };
 
+  show({ isGood: true });
+  root.setAttribute('aria-busy', 'true');
+  update();
   return {
     root,
     showResult(result) {
-      maps = result.maps;
+      ({ maps, probabilities } = result);
       chosen = maps[0]?.category;
       const choose =
         onChooseMap &&
@@ -62,18 +75,17 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
           onChooseMap();
           update();
         });
-      ranking.show(result.probabilities, maps.length > 0 ? choose : undefined);
+      ranking.show(probabilities, maps.length > 0 ? choose : undefined);
       about.textContent = `${milliseconds(result.milliseconds)} on ${backendTitles[result.backend]}`;
-      root.querySelector('details')?.remove();
-      if (classes.length > ranking.root.childElementCount) root.append(allClasses(classes, result.probabilities));
-      root.removeAttribute('aria-busy');
+      show({ isGood: true });
       update();
     },
     showFailure(message) {
-      root.classList.add('failed');
-      root.removeAttribute('aria-busy');
-      ranking.root.replaceWith(element('p', { class: 'failure', text: message }));
+      maps = [];
+      failure.textContent = message;
       about.textContent = '';
+      show({ isGood: false });
+      update();
     },
     showHeatMap(isOn) {
       isMapShown = isOn;

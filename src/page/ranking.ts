@@ -36,21 +36,18 @@ export function createRanking(classes: readonly string[]): Ranking {
   };
 }
 
-/** A table of all classes, the most likely first, behind a line that opens it. */
-export function allClasses(classes: readonly string[], probabilities: ArrayLike<number>): HTMLElement {
-  const details = element('details', {
-    children: [element('summary', { text: `All ${classes.length.toLocaleString('en-GB')} classes` })],
+/** All classes, the most likely first, behind a line that opens them; as they are when it is opened. */
+export function allClasses(classes: readonly string[], latest: () => ArrayLike<number>): HTMLElement {
+  const list = element('ol', { class: 'all', attributes: { tabindex: '0' } });
+  const summary = element('summary', { text: `All ${classes.length.toLocaleString('en-GB')} classes` });
+  const details = element('details', { children: [summary, list] });
+  details.addEventListener('toggle', () => {
+    const probabilities = details.open ? latest() : [];
+    const rows = largest(probabilities, classes.length).map((category) =>
+      element('li', { children: wordsOf(classes[category] ?? '', probabilities[category] ?? 0) }),
+    );
+    list.replaceChildren(...rows);
   });
-  details.addEventListener(
-    'toggle',
-    () => {
-      const rows = largest(probabilities, classes.length).map((category) =>
-        element('li', { children: wordsOf(classes[category] ?? '', probabilities[category] ?? 0) }),
-      );
-      details.append(element('ol', { class: 'all', children: rows, attributes: { tabindex: '0' } }));
-    },
-    { once: true },
-  );
   return details;
 }
 

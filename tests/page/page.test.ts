@@ -1,4 +1,4 @@
-// The page of an export in a real browser. `npm run test:page` runs all of it; CI leaves out what has other backends.
+// The page of an export in a real browser. `npm run test:page` runs all of it; CI leaves out what other backends need time for.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
