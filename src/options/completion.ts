@@ -37,12 +37,12 @@ export async function completions(
     const [, assigned] = /^--([^=]+)=/.exec(word) ?? [];
     if (assigned !== undefined) return (await valuesOf(assigned)).map((value) => `--${assigned}=${value}`);
     if (word.startsWith('-')) return optionWords(options, word);
-    const [, waiting] = /^--([^=]+)$/.exec(before.at(-1) ?? '') ?? [];
-    const spec = waiting === undefined ? undefined : findOption(options, waiting)?.spec;
-    if (waiting !== undefined && spec && !spec.isFlag && spec.bare === undefined) return valuesOf(waiting);
+    const name = optionBefore(before.at(-1), options);
+    if (name !== undefined) return valuesOf(name);
     if (before.length === 0) return commands.map(({ name }) => name);
-    const offers = named?.offers?.[Math.min(operandCount(before.slice(1), options), (named.offers?.length ?? 0) - 1)];
-    return typeof offers === 'string' ? fromSource(offers) : (offers ?? []);
+    const offers = named?.offers ?? [];
+    const offered = offers[operandCount(before.slice(1), options)] ?? offers.at(-1) ?? [];
+    return typeof offered === 'string' ? fromSource(offered) : offered;
   }
 
   async function valuesOf(name: string): Promise<readonly string[]> {
@@ -87,12 +87,14 @@ function optionWords(options: OptionTable, word: string): string[] {
 
 const isBare = ({ isFlag, bare }: OptionSpec<unknown>) => isFlag || bare !== undefined;
 
+/** The option whose value comes after this word, if one does. */
+function optionBefore(word: string | undefined, options: OptionTable): string | undefined {
+  const [, name] = /^--([^=]+)$/.exec(word ?? '') ?? [];
+  const option = name === undefined ? undefined : findOption(options, name);
+  return option && !isBare(option.spec) ? option.name : undefined;
+}
+
 /** How many of the words are operands: neither options nor their values. */
 function operandCount(words: readonly string[], options: OptionTable): number {
-  return words.filter((word, index) => {
-    if (word.startsWith('-')) return false;
-    const [, name] = /^--([^=]+)$/.exec(words[index - 1] ?? '') ?? [];
-    const spec = name === undefined ? undefined : findOption(options, name)?.spec;
-    return spec === undefined || isBare(spec);
-  }).length;
+  return words.filter((word, index) => !word.startsWith('-') && !optionBefore(words[index - 1], options)).length;
 }
