@@ -12,7 +12,9 @@ export function lackOfChromium(): string | undefined {
 }
 
 function pathOfChromium(): string | undefined {
-  const { status, stdout } = spawnSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync('sh', ['-c', 'command -v chromium || command -v google-chrome'], {
+    encoding: 'utf8',
+  });
   return status === 0 ? stdout.trim() : undefined;
 }
 
