@@ -10,6 +10,8 @@ import { nearest } from '../options/nearest.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
 import { findRootDir } from '../options/paths.js';
 import { flag, integer, optionalText, type ValuesOf } from '../options/spec.js';
+import type { CountProgress } from '../reporting/count-progress.js';
+import type { ScreenStream } from '../reporting/progress.js';
 import type { WriteRows } from '../reporting/row-output.js';
 import type { Command } from './command.js';
 
@@ -56,6 +58,7 @@ export const predictCommand: Command<typeof options> = {
     runPrediction(values, operands, {
       stdin: () => process.stdin,
       stdout: process.stdout,
+      stderr: process.stderr,
       tell: (line) => console.error(line),
     }),
 };
@@ -64,7 +67,9 @@ export const predictCommand: Command<typeof options> = {
 interface PredictParts {
   /** For the list of files that `-` stands for. */
   stdin: () => AsyncIterable<Buffer>;
-  stdout: NodeJS.WritableStream;
+  stdout: ScreenStream;
+  /** For progress, where the rows do not show it. */
+  stderr: ScreenStream;
   /** What else there is to say, in lines. */
   tell: (line: string) => void;
 }
@@ -76,17 +81,22 @@ interface PredictParts {
 export async function runPrediction(values: Values, operands: readonly string[], parts: PredictParts): Promise<number> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
-  const [{ requireImagePaths }, { openNetwork }, { toFile, toStream }] = await Promise.all([
+  const [{ requireImagePaths }, { openNetwork }, { toFile, toStream }, { createCountProgress }] = await Promise.all([
     import('../inference/image-paths.js'),
     import('../inference/open-network.js'),
     import('../reporting/row-output.js'),
+    import('../reporting/count-progress.js'),
   ]);
   await requireImagePaths(operands);
   const network = await openNetwork(values);
-  const work = (write: WriteRows) => predict(network, values, { operands, stdin: parts.stdin, write });
+  const { stdin, stdout, stderr } = parts;
+  const showsRows = values.output === undefined && stdout.isTTY === true;
+  const progress = showsRows ? undefined : createCountProgress(stderr, 'Predicting');
+  const work = (write: WriteRows) => predict(network, values, { operands, stdin, write, progress });
   const counts = await (values.output === undefined
-    ? toStream(parts.stdout, work)
-    : toFile(values.output, '--output', work));
+    ? toStream(stdout, work)
+    : toFile(values.output, '--output', work)
+  ).finally(() => progress?.close());
   parts.tell(summary(counts));
   return counts.read === 0 ? exitCode.userError : exitCode.ok;
 }
@@ -103,12 +113,13 @@ interface Counts {
 interface PredictPlan extends Pick<PredictParts, 'stdin'> {
   operands: readonly string[];
   write: WriteRows;
+  progress: CountProgress | undefined;
 }
 
 async function predict(
   network: OpenedNetwork,
   values: Values,
-  { operands, stdin, write }: PredictPlan,
+  { operands, stdin, write, progress }: PredictPlan,
 ): Promise<Counts> {
   const [{ startClassifier }, { classifyPaths }, { imagePaths }, predictions, { mostLikely }] = await Promise.all([
     import('../inference/start-classifier.js'),
@@ -134,6 +145,7 @@ async function predict(
       const told = results.map((result, index) => predictionOf(result, pictures[index]));
       await writeAllOf(told, format, { write, isFirst: counts.read + counts.unreadable === 0 });
       for (const prediction of told) add(counts, prediction);
+      progress?.update(counts.read + counts.unreadable);
     }
   } finally {
     classifier.close();

@@ -39,6 +39,7 @@ describe('deep-cnn predict', () => {
     const code = await runPrediction(readOptions(predictCommand.options, [options]), operands, {
       stdin: () => Readable.from([Buffer.from(list)]),
       stdout,
+      stderr: new PassThrough(),
       tell: (line) => told.push(line),
     });
     stdout.end();
