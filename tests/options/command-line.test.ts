@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '#src/commands/command.js';
+import { dataOptions } from '#src/commands/data.js';
 import { UserError } from '#src/errors.js';
 import { readCommandLine } from '#src/options/command-line.js';
 import { readOptions } from '#src/options/given.js';
@@ -126,3 +127,24 @@ for (const [args, message] of mistakes) {
     );
   });
 }
+
+test('a flag before operands does not take one of them for its value', () => {
+  const { json } = dataOptions;
+  const looking = { name: 'look', summary: 'Looks', options: { json }, operands: '[file ...]', run: async () => 0 };
+  const look = (...args: string[]) => {
+    const found = readCommandLine(['look', ...args], { commands: [looking], version: '1.2.3', columns: 80 });
+    assert.ok(found);
+    return { operands: found.operands, ...readOptions({ json }, [found.given]) };
+  };
+  for (const args of [
+    ['--json', 'a.jpg', '-'],
+    ['a.jpg', '--json', '-'],
+    ['a.jpg', '-', '--json'],
+    ['--json', 'yes', 'a.jpg', '-'],
+  ]) {
+    assert.deepEqual(look(...args), { operands: ['a.jpg', '-'], json: true }, args.join(' '));
+  }
+  assert.deepEqual(look('--json', 'False', 'a.jpg'), { operands: ['a.jpg'], json: false });
+  assert.deepEqual(look('--no-json', 'a.jpg'), { operands: ['a.jpg'], json: false });
+  assert.throws(() => look('--json=a.jpg'), /Bad value for --json/);
+});
