@@ -37,6 +37,7 @@ async function measureTraining({ what, model: name, batchSize, steps: stepCount,
   const steps = await compileSteps(runtime, {
     ...{ model, classes, input: preprocessing, optimizer: { kind: 'adam' } },
     precision: floatTypeOf(precision),
+    images: batchSize,
   });
   steps.drawWeights(42);
   const batch = syntheticBatch(batchSize);

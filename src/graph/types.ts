@@ -14,6 +14,18 @@ export const dtypeCodes = {
 
 export type DType = keyof typeof dtypeCodes;
 
+/** Bytes of one element on a CPU or GPU; a resource is a handle. */
+export const dtypeBytes: Readonly<Record<DType, number>> = {
+  float32: 4,
+  int32: 4,
+  uint8: 1,
+  int64: 8,
+  bool: 1,
+  bfloat16: 2,
+  float16: 2,
+  resource: 0,
+};
+
 /** The floating-point types in which a network can compute. */
 export type FloatType = 'float32' | 'bfloat16' | 'float16';
 

@@ -8,6 +8,7 @@ import { UserError } from '../errors.js';
 import { registerKernels } from './kernels.js';
 import { loadTensorflow, type Tensorflow } from './load.js';
 import { isDeterministic, type RuntimeOptions, threadsInUse } from './reproducible.js';
+import { reserveRegion } from './reserve.js';
 import { takeTensor } from './take-tensor.js';
 
 export type { RuntimeOptions };
@@ -32,6 +33,8 @@ export interface Runtime {
   loadModel(model: SavedModelBytes, signatures: readonly string[]): Promise<LoadedModel>;
   /** Tensors that TensorFlow.js holds now; constant from step to step unless something leaks. */
   tensorCount(): number;
+  /** Prepares for a computation that needs about so many bytes at a time, to take less memory; on a GPU nothing is done. */
+  reserve(bytes: number): void;
 }
 
 /** A saved_model.pb, and the same without its graph. */
@@ -59,6 +62,9 @@ export async function openRuntime(device: 'auto' | 'cpu' | 'cuda', options: Runt
     deterministic: isDeterministic(),
     kernels: registerKernels(installation, found),
     tensorCount: () => tf.memory().numTensors,
+    reserve: (bytes) => {
+      if (found === 'cpu') reserveRegion(tf, bytes);
+    },
     loadModel: (model, signatures) => loadModel(tf, model, signatures),
   };
 }

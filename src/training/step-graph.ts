@@ -26,6 +26,7 @@ import {
 import { createOptimizer, type Group, type Optimizer, type OptimizerOptions } from './optimizer.js';
 import { average, replicaInputs, sharesOf } from './replicas.js';
 import { initSignatures, type SlotStep, slotSignatures } from './state-signatures.js';
+import { bytesPerImage } from './step-memory.js';
 
 export interface StepGraphOptions extends NetworkOptions {
   input: InputImages;
@@ -85,6 +86,8 @@ export interface StepGraph {
   parameters: readonly Parameter[];
   /** Those that `train_step` trains. */
   trained: readonly Parameter[];
+  /** Bytes that `train_step` holds of each image, roughly. */
+  bytesPerImage: number;
   optimizer: Optimizer;
   /** The optimizer's groups, in each kind of step. */
   groups: Record<'train_step' | 'late_step', ReadonlySet<Group>>;
@@ -149,6 +152,7 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     graph,
     parameters: parameters.all,
     trained: training.trained,
+    bytesPerImage: training.bytesPerImage,
     optimizer,
     groups: { train_step: training.groups, late_step: late.groups },
     random: 'random_seed' in training.inputs,
@@ -237,6 +241,7 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
       changes.map(({ parameter, gradient }) => [parameter.name, parameter.leaveGraph(gradient)]),
     ),
     trained: changes.map(({ parameter }) => parameter),
+    bytesPerImage: bytesPerImage(defined(first).loss),
     /** What differs from step to step for the same image. */
     changing: [
       ...replicas.flatMap((replica) => [...replica.context.reads.values()]),

@@ -97,6 +97,7 @@ export async function train(
     model,
     input: preprocessing,
     ...recipeOf({ ...config, precision }, dataset),
+    images: config.batch_size,
     ...(config.auto_batch && { onSplit: tellSplit }),
   });
   const split = measureMemory();

@@ -7,7 +7,7 @@ import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type SplitOptions, type StepBatch, type StepState, type Steps } from '#src/training/steps.js';
+import { compileSteps, type RunOptions, type StepBatch, type StepState, type Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');
@@ -21,7 +21,7 @@ const plainModel: Model = {
   head: 'fc',
 };
 
-type Options = Partial<StepGraphOptions> & SplitOptions;
+type Options = Partial<StepGraphOptions> & RunOptions;
 
 async function compile(options: Options): Promise<Steps> {
   const steps = await compileSteps(runtime, {
