@@ -6,6 +6,7 @@ import type { ParameterSpec } from '../models/parameters.js';
 import type { StateDict } from '../weights/state-dict.js';
 import { joined, type Split, workInParts } from './batch-parts.js';
 import type { FeatureSizes } from './feature-cut.js';
+import { availableBytes } from './memory-room.js';
 import { type Mix, mixFeeds, unmixed } from './mixing.js';
 import type { Group, GroupState, SlotKind } from './optimizer.js';
 import { replicaFeeds } from './replicas.js';
@@ -132,7 +133,9 @@ export async function compileSteps(
   collectGarbage();
   if (images !== undefined) {
     const kept = built.bytesPerImage * images + bytesOfWeights(trained, optimizer.slotKinds.length);
-    runtime.reserve(kept * (1 + passingShare));
+    const needed = kept * (1 + passingShare);
+    // A batch without room will be cut into parts, of which nothing is known yet.
+    if (needed < availableBytes()) runtime.reserve(needed);
   }
   const names = parameters.map(({ name }) => name);
   const random = { train_step: built.random, late_step: built.lateRandom };
