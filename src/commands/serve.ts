@@ -27,6 +27,8 @@ const options = {
     default: '127.0.0.1',
   }),
   ...computeOptions,
+  // Enough to keep a processor busy, in little memory.
+  batch_size: { ...computeOptions.batch_size, default: () => 8, defaultText: '8' },
 };
 
 type Values = ValuesOf<typeof options>;

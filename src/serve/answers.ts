@@ -55,6 +55,7 @@ export function sendError(
   const { status, message, headers } = asHttpError(error, onBug);
   addHeaders(response, headers);
   sendJson(request, response, status, { error: message });
+  if (request.complete) return;
   // A connection that is closed while its body arrives loses the answer on its way: the rest is read, and forgotten.
   request.resume();
   const timer = setTimeout(() => request.destroy(), discardMs).unref();
