@@ -87,6 +87,7 @@ export async function runPrediction(values: Values, operands: readonly string[],
     import('../reporting/row-output.js'),
     import('../reporting/count-progress.js'),
   ]);
+  requireExplanation(values);
   await requireImagePaths(operands);
   const network = await openNetwork(values);
   const { stdin, stdout, stderr } = parts;
@@ -99,6 +100,12 @@ export async function runPrediction(values: Values, operands: readonly string[],
   ).finally(() => progress?.close());
   parts.tell(summary(counts));
   return counts.read === 0 ? exitCode.userError : exitCode.ok;
+}
+
+function requireExplanation({ explain, explain_dir, class: wanted }: Values): void {
+  const option = wanted === undefined ? '--explain_dir' : '--class';
+  if (explain || (wanted === undefined && explain_dir === undefined)) return;
+  throw new UserError(`${option} explains nothing by itself`, { mend: 'Give --explain, too' });
 }
 
 interface Counts {

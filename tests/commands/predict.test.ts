@@ -107,7 +107,11 @@ describe('deep-cnn predict', () => {
     await assert.rejects(run([], { output }), /No images to look at/);
     await assert.rejects(run(['none'], { output }), /There is no file or folder none/);
     await assert.rejects(run([empty], { output }), /There are no images: found none in '.*empty'/);
-    await assert.rejects(run([images], { output, class: 'Alley' }), /Bad value for class.*found 'Alley'/);
+    await assert.rejects(
+      run([images], { output, explain: 'True', class: 'Alley' }),
+      /Bad value for class.*found 'Alley'/,
+    );
+    await assert.rejects(run([images], { output, class: 'alley' }), /--class explains nothing by itself/);
     await assert.rejects(run([images], { output: join(weights, 'x.csv') }), /Cannot write to .*--output/);
     assert.ok(!(await readdir(root)).some((name) => name.includes('untouched')));
   });
