@@ -32,7 +32,10 @@ async function drawNoise(random: MersenneTwister, size: number): Promise<Uint8Ar
       .toBuffer();
     // Finer detail is fainter, as in photos.
     const strength = octaves[0] ? Math.sqrt(octaves[0] / cells) : 1;
-    for (const [at, value] of smooth.entries()) sum[at] = (sum[at] ?? 0) + (value - 128) * strength;
+    // Ten times as fast as iterators: a large image has twelve million values.
+    for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] ?? 0) + ((smooth[at] ?? 0) - 128) * strength;
   }
-  return Uint8Array.from(sum, (value) => Math.max(0, Math.min(255, 128 + value)));
+  const pixels = new Uint8Array(sum.length);
+  for (let at = 0; at < sum.length; at++) pixels[at] = Math.max(0, Math.min(255, 128 + (sum[at] ?? 0)));
+  return pixels;
 }

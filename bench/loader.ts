@@ -14,7 +14,7 @@ import { writeBenchImages } from './images.js';
 const side = Number(process.argv[2] ?? 256);
 const batchSize = 128;
 /** Files of different content, and names for each: what is kept is kept by name. */
-const [files, names] = [100, 20];
+const [files, names] = [50, 20];
 const leastSeconds = 5;
 const preprocessing = preprocessings.resnet;
 
