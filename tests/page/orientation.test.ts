@@ -8,13 +8,27 @@ import { withoutOrientation } from '#src/page/orientation.js';
 const fixture = (name: string) =>
   new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../tests/data/fixtures/${name}`, import.meta.url))));
 
-test('a JPEG loses what says how to turn it, and nothing else', async () => {
-  const file = fixture('turned.jpg');
-  assert.notEqual((await sharp(file).metadata()).orientation ?? 1, 1);
-  const plain = Buffer.concat([...withoutOrientation(file)]);
-  assert.equal((await sharp(plain).metadata()).orientation, undefined);
-  assert.ok((await sharp(plain).raw().toBuffer()).equals(await sharp(file).raw().toBuffer()));
-});
+const turned: readonly (readonly [name: string, file: () => Promise<Uint8Array<ArrayBuffer>>])[] = [
+  ['JPEG', async () => fixture('turned.jpg')],
+  [
+    'PNG',
+    async () => new Uint8Array(await sharp(fixture('small.png')).withMetadata({ orientation: 6 }).png().toBuffer()),
+  ],
+  [
+    'WebP',
+    async () => new Uint8Array(await sharp(fixture('small.png')).withMetadata({ orientation: 6 }).webp().toBuffer()),
+  ],
+];
+
+for (const [name, read] of turned) {
+  test(`a ${name} loses what says how to turn it, and nothing else`, async () => {
+    const file = await read();
+    assert.notEqual((await sharp(file).metadata()).orientation ?? 1, 1);
+    const plain = Buffer.concat([...withoutOrientation(file)]);
+    assert.equal((await sharp(plain).metadata()).orientation, undefined);
+    assert.ok((await sharp(plain).raw().toBuffer()).equals(await sharp(file).raw().toBuffer()));
+  });
+}
 
 test('what has nothing to lose stays as it is', () => {
   for (const file of [
