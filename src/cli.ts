@@ -2,6 +2,7 @@
 // The program's entry, and the only place that prints an error and sets the exit code.
 import { inspect } from 'node:util';
 import type { Command } from './commands/command.js';
+import { compareCommand } from './commands/compare.js';
 import { completionCommand } from './commands/completion.js';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -9,6 +10,7 @@ import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
 import { modelsCommand } from './commands/models.js';
 import { predictCommand } from './commands/predict.js';
+import { reportCommand } from './commands/report.js';
 import { rerunCommand } from './commands/rerun.js';
 import { serveCommand } from './commands/serve.js';
 import { setupCommand } from './commands/setup.js';
@@ -27,6 +29,8 @@ import { version } from './version.js';
 const commands: readonly Command[] = [
   trainCommand,
   rerunCommand,
+  reportCommand,
+  compareCommand,
   evaluateCommand,
   predictCommand,
   serveCommand,

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { ImageList } from '../data/image-list.js';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
-import type { ImageResult } from '../inference/classify-images.js';
+import type { ClassifiedImage, ImageResult } from '../inference/classify-images.js';
 import type { Evaluation, EvaluationResult } from '../inference/evaluation/evaluation.js';
 import type { OpenedNetwork } from '../inference/open-network.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
@@ -87,7 +87,11 @@ export interface EvaluationReport extends EvaluationResult {
 /** Evaluates and writes; shows on `screen` how far it is. Throws a `UserError` for a mistake in the options or the data. */
 export async function evaluateNetwork(
   values: Values,
-  { tell, screen }: Pick<Voices, 'tell'> & { screen: ScreenStream },
+  {
+    tell,
+    screen,
+    onImage,
+  }: Pick<Voices, 'tell'> & { screen: ScreenStream; onImage?: (image: ClassifiedImage) => void },
 ): Promise<{ report: EvaluationReport; title: string }> {
   // Before anything else: the thread pool takes its size when it is first used.
   setDecodeThreads(values.workers);
@@ -104,7 +108,9 @@ export async function evaluateNetwork(
   const changed = split === 'test' ? undefined : await changedData(network, dataDir, valSplit);
   for (const warning of [...warnings, ...(changed ? [changed] : [])]) tell(`WARNING: ${warning}`);
 
-  const { evaluation, unreadable, ...computed } = await evaluate(network, { images, classes, values, tell, screen });
+  const { evaluation, unreadable, ...computed } = await evaluate(network, {
+    ...{ images, classes, values, tell, screen, onImage },
+  });
   const { result, confusion } = evaluation;
   const { writeEvaluation } = await import('../inference/evaluation/files.js');
   const folder = resolve(values.output ?? join(rootDir, 'outputs', 'evaluations', network.name, split));
@@ -147,9 +153,11 @@ interface EvaluatePlan {
   values: Values;
   tell: Voices['tell'];
   screen: ScreenStream;
+  /** Hears of each image that could be read. */
+  onImage: ((image: ClassifiedImage) => void) | undefined;
 }
 
-async function evaluate(network: OpenedNetwork, { images, classes, values, tell, screen }: EvaluatePlan) {
+async function evaluate(network: OpenedNetwork, { images, classes, values, tell, screen, onImage }: EvaluatePlan) {
   const [{ startClassifier }, { classifyImages }, { Evaluation }, { createScanProgress }] = await Promise.all([
     import('../inference/start-classifier.js'),
     import('../inference/classify-images.js'),
@@ -166,7 +174,7 @@ async function evaluate(network: OpenedNetwork, { images, classes, values, tell,
     let done = 0;
     progress.update('Evaluating', 0, images.length);
     for await (const batch of classifyImages(classifier, images, { preprocessing, batchSize, workers })) {
-      for (const each of batch) note(each, evaluation, unreadable);
+      for (const each of batch) note(each, { evaluation, unreadable, onImage });
       done += batch.length;
       progress.update('Evaluating', done, images.length);
     }
@@ -180,9 +188,18 @@ async function evaluate(network: OpenedNetwork, { images, classes, values, tell,
   return { evaluation, unreadable, device, precision };
 }
 
-function note(each: ImageResult, evaluation: Evaluation, unreadable: { path: string; reason: string }[]): void {
-  if ('error' in each) unreadable.push({ path: each.path, reason: each.error });
-  else evaluation.add(each);
+interface ImageNotes extends Pick<EvaluatePlan, 'onImage'> {
+  evaluation: Evaluation;
+  unreadable: { path: string; reason: string }[];
+}
+
+function note(each: ImageResult, { evaluation, unreadable, onImage }: ImageNotes): void {
+  if ('error' in each) {
+    unreadable.push({ path: each.path, reason: each.error });
+    return;
+  }
+  evaluation.add(each);
+  onImage?.(each);
 }
 
 async function tellUnreadable(images: readonly { path: string; reason: string }[], tell: Voices['tell']) {

@@ -85,7 +85,8 @@ export async function runTraining(
       const setting = { from: found, stopping, files: filesFor(config, found), expectedData, holdsName };
       const warnings = [...changed.map(changeText), ...(deadline.warning ? [deadline.warning] : [])];
       try {
-        const parts = { ...trainParts, setting, warnings, surroundings, onTraining: signals.hold };
+        const msLeft = () => (deadline.current()?.atMs ?? Number.POSITIVE_INFINITY) - performance.now();
+        const parts = { ...trainParts, setting, warnings, surroundings, msLeft, onTraining: signals.hold };
         return await trainAndTell(config, parts);
       } finally {
         deadline.close();
@@ -144,23 +145,37 @@ interface TellingParts extends TrainParts {
   setting: TrainSetting & { files: NonNullable<TrainSetting['files']> };
   warnings: readonly string[];
   surroundings: Surroundings;
+  /** Until the deadline. */
+  msLeft: () => number;
   /** Called when the first step is about to come. */
   onTraining: () => void;
 }
 
+/** The page of results is left to `deep-cnn report` where it would take longer: a stopped run's job may be about to end. */
+const reportMs = { finished: 60_000, stopped: 3000 };
+/** For what comes after it. */
+const endMs = 1000;
+
 async function trainAndTell(config: TrainConfig, parts: TellingParts): Promise<number> {
-  const { loadTrainer, setting, warnings, surroundings, onTraining } = parts;
-  const { createReporters } = await import('../reporting/reporters.js');
+  const { loadTrainer, setting, warnings, surroundings, msLeft, onTraining } = parts;
+  const [{ createReporters }, { RunReport }] = await Promise.all([
+    import('../reporting/reporters.js'),
+    import('../report/run-report.js'),
+  ]);
   const reporters = createReporters({ config, files: setting.files, stream: surroundings.screen });
   const report: Report = (event) => {
     if (event.kind === 'epoch-start') onTraining();
     reporters.handle(event);
+    runReport.note(event);
     surroundings.onEvent?.(event);
   };
+  const runReport = new RunReport(setting.files, report);
+  const onTested = runReport.addTested.bind(runReport);
   try {
     for (const message of warnings) report({ kind: 'warning', message });
     const train = await loadTrainer();
-    const outcome = await train(config, report, setting);
+    const outcome = await train(config, report, { ...setting, onTested });
+    await runReport.write(Math.min(reportMs[outcome], msLeft() - endMs));
     return outcome === 'stopped' ? exitCode.resumable : exitCode.ok;
   } catch (error) {
     report({ kind: 'failed', message: messageOf(error) });

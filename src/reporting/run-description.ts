@@ -7,6 +7,7 @@ import { writeTextAtomically } from '../atomic-file.js';
 import { messageOf, UserError } from '../errors.js';
 import type { ProgramFacts } from '../program.js';
 import { redact } from '../secrets.js';
+import { EpochClock, type EpochTiming } from './epoch-timings.js';
 import type { EpochResult, Metrics, Reporter, TrainingEvent } from './events.js';
 import { once } from './once.js';
 import type { RunFiles } from './run-files.js';
@@ -38,6 +39,8 @@ export interface RunDescription {
   /** What it started from; null for random weights. */
   weights?: string | null;
   epochs: readonly EpochResult[];
+  /** Where the time of these epochs went; of some or all of them. */
+  timings?: readonly EpochTiming[];
   test?: Metrics;
   /** The run's other files. */
   files: RunFiles;
@@ -54,6 +57,11 @@ export interface RunDescriptionSettings {
 /** The description that belongs to a run's table of results. */
 export function descriptionFile({ results }: Pick<RunFiles, 'results'>): string {
   return results.replace(/\.csv$/, '.json');
+}
+
+/** The page that belongs to a run's table of results. */
+export function reportFile({ results }: Pick<RunFiles, 'results'>): string {
+  return results.replace(/\.csv$/, '.html');
 }
 
 /** Writes the description when the data is known, after each epoch, and at the end; whole each time. */
@@ -73,6 +81,7 @@ export function createRunDescription({ files, program, now, onFailure }: RunDesc
     epochs: [],
     files,
   };
+  const clock = new EpochClock();
   let isBehind = false;
   const write = () => {
     isBehind = true;
@@ -88,9 +97,10 @@ export function createRunDescription({ files, program, now, onFailure }: RunDesc
     handle: (event) => {
       if (event.kind === 'resumed') {
         const before = readIfSound(path);
-        if (before) described = { ...described, started: before.started, resumed: [...before.resumed, time()] };
+        if (before) described = goneOnWith(before, described, { now: time(), epochs: event.history.length });
       }
-      described = { ...described, ...change(event, described) };
+      clock.note(event);
+      described = { ...described, ...change(event, described, clock) };
       if (writtenAfter.has(event.kind)) write();
     },
     close: () => {
@@ -107,8 +117,18 @@ const writtenAfter: ReadonlySet<TrainingEvent['kind']> = new Set([
   'finished',
 ]);
 
+/** What stays of the run's earlier description, of which so many epochs count. */
+function goneOnWith(
+  before: RunDescription,
+  described: RunDescription,
+  { now, epochs }: { now: string; epochs: number },
+): RunDescription {
+  const timings = before.timings?.filter(({ epoch }) => epoch <= epochs);
+  return { ...described, started: before.started, resumed: [...before.resumed, now], ...(timings && { timings }) };
+}
+
 /** What an event makes known of the run. */
-function change(event: TrainingEvent, described: RunDescription): Partial<RunDescription> {
+function change(event: TrainingEvent, described: RunDescription, clock: EpochClock): Partial<RunDescription> {
   switch (event.kind) {
     case 'run':
       return { options: event.parameters };
@@ -127,8 +147,11 @@ function change(event: TrainingEvent, described: RunDescription): Partial<RunDes
     }
     case 'weights':
       return { weights: event.source ?? null };
-    case 'epoch-end':
-      return { epochs: [...described.epochs, event.result] };
+    case 'epoch-end': {
+      const timing = clock.timingOf(event.result.epoch);
+      const timings = timing && [...(described.timings ?? []), timing];
+      return { epochs: [...described.epochs, event.result], ...(timings && { timings }) };
+    }
     case 'stopped':
       return { state: 'stopped', reason: event.reason };
     case 'failed':
@@ -161,6 +184,19 @@ function parseDescription(text: string): RunDescription {
 }
 
 /**
+ * The description in a file.
+ * @throws UserError where there is none.
+ */
+export function readRunDescription(path: string): RunDescription {
+  try {
+    return parseDescription(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const parts = { expected: 'the JSON description that a run leaves in outputs/results', found: messageOf(error) };
+    throw new UserError(`Cannot read the run ${path}`, parts, { cause: error });
+  }
+}
+
+/**
  * The latest description of the run of a name.
  * @throws UserError when there is none, or the latest can't be read.
  */
@@ -181,7 +217,7 @@ export function findRunDescription(place: { root_dir: string; run_name: string }
 function describedRuns(folder: string): (RunDescription & { path: string })[] {
   let names: string[];
   try {
-    names = readdirSync(folder).filter((name) => name.endsWith('.json'));
+    names = readdirSync(folder).filter((name) => name.endsWith('.json') && !name.endsWith('.test.json'));
   } catch (error) {
     throw new UserError(`Cannot read '${folder}'`, { found: messageOf(error) }, { cause: error });
   }

@@ -25,6 +25,9 @@ export interface PassPlan {
   afterStep?: (done: { batches: number; elapsedMs: number }) => Promise<void> | void;
 }
 
+/** Hears of each batch that is evaluated; its scores are [N, classes], row-major. */
+export type OnScores = (batch: AnyBatch, scores: Float32Array) => void;
+
 export interface EpochPlan extends PassPlan {
   /** Counts from 0. */
   epoch: number;
@@ -60,10 +63,18 @@ export async function trainEpoch(steps: Steps, loader: AnyLoader, plan: EpochPla
 }
 
 /** Measures every batch once, changing nothing. */
-export async function evaluateAll(steps: Steps, loader: AnyLoader, plan: PassPlan): Promise<Metrics> {
+export async function evaluateAll(
+  steps: Steps,
+  loader: AnyLoader,
+  plan: PassPlan & { onScores?: OnScores | undefined },
+): Promise<Metrics> {
   return pass(loader, plan, {
     metrics: new MeanMetrics(),
-    run: (batch) => steps.evaluate(batch),
+    run: (batch) => {
+      const { logits, ...result } = steps.evaluate(batch);
+      plan.onScores?.(batch, logits);
+      return result;
+    },
     tell: (done) => plan.report({ kind: 'evaluation-step', ...done }),
   });
 }

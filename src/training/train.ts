@@ -2,7 +2,7 @@
 
 import type { AugmentOptions } from '../data/augment.js';
 import { openDataset } from '../data/dataset.js';
-import type { ImageList } from '../data/image-list.js';
+import type { ImageList, LabelledImage } from '../data/image-list.js';
 import { createLoader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
 import { UserError } from '../errors.js';
@@ -17,7 +17,7 @@ import { type Split as BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
 import { restoreSteps } from './checkpoint/restore.js';
-import { type AnyLoader, evaluateAll, type PassPlan, trainEpoch } from './epoch.js';
+import { type AnyLoader, evaluateAll, type OnScores, type PassPlan, trainEpoch } from './epoch.js';
 import { openFeatureCache } from './feature-cache.js';
 import { requireGpus } from './gpus.js';
 import { imageCacheFor } from './image-cache.js';
@@ -46,6 +46,8 @@ export interface TrainSetting {
   expectedData?: DataFingerprint | undefined;
   /** Whether the run's name is still this process's; asked before each save. */
   holdsName?: () => boolean;
+  /** Hears of each batch of the test at the end; scores are [N, classes], row-major. */
+  onTested?: (images: readonly LabelledImage[], scores: Float32Array) => void;
 }
 
 /**
@@ -62,6 +64,7 @@ export async function train(
     files = nameRunFiles(config, new Date()),
     expectedData,
     holdsName = () => true,
+    onTested,
   }: TrainSetting = {},
 ): Promise<'finished' | 'stopped'> {
   report({ kind: 'run', parameters: config });
@@ -248,15 +251,20 @@ export async function train(
 
   async function runTest(images: ImageList): Promise<Metrics> {
     const testStarted = performance.now();
-    const metrics = await evaluate('test', images);
+    const metrics = await evaluate('test', images, (batch, scores) => {
+      onTested?.(
+        Array.from(batch.indices, (index) => images.at(index)),
+        scores,
+      );
+    });
     report({ kind: 'tested', seconds: secondsSince(testStarted), metrics });
     return metrics;
   }
 
-  async function evaluate(split: 'val' | 'test', images: ImageList): Promise<Metrics> {
+  async function evaluate(split: 'val' | 'test', images: ImageList, onScores?: OnScores): Promise<Metrics> {
     const loader = load(split, images);
     report({ kind: 'evaluation-start', split, batches: loader.batches });
-    return evaluateAll(steps, loader, passPlan);
+    return evaluateAll(steps, loader, { ...passPlan, onScores });
   }
 
   function load(

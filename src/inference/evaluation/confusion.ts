@@ -33,9 +33,9 @@ export class ConfusionMatrix {
     this.#counts = new Uint32Array(size * size);
   }
 
-  add(actual: number, predicted: number): void {
+  add(actual: number, predicted: number, images = 1): void {
     const at = actual * this.size + predicted;
-    this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+    this.#counts[at] = (this.#counts[at] ?? 0) + images;
   }
 
   /** Images of the class `actual` that are taken for `predicted`. */
