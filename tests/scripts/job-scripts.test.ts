@@ -16,6 +16,8 @@ const scripts = [
   'environment.sh',
   'data_download.sh',
   'scripts/job.sh',
+  'tests/install-packages.sh',
+  'tests/page/install.sh',
   'tests/slurm/install.sh',
 ];
 const lacksShellcheck = spawnSync('shellcheck', ['--version']).error !== undefined && 'shellcheck is not installed';
