@@ -194,6 +194,11 @@ export const trainOptions = {
     expected: 'a number from 0 to below 1',
     isInRange: (share) => share >= 0 && share < 1,
   }),
+  test: flag({
+    group: data,
+    help: 'Measure the test images of the folder val at the end; without it none of them is read',
+    default: true,
+  }),
   exif: flag({
     group: data,
     help: 'Turn images the way their EXIF orientation says, which torchvision does not',

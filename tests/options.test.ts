@@ -300,6 +300,7 @@ const cases: Cases = {
     bad: ['', 'NaN', 'Skip', 'ignore'],
   },
   auto_batch: { good: flags, bad: notFlags },
+  test: { good: flags, bad: notFlags },
   gpus: {
     good: [
       ['1', 1],
@@ -379,6 +380,7 @@ test('the defaults are those of the original program', () => {
     pre: 'resnet',
     data_dir: 'input/places365standard_easyformat/places365_standard',
     val_split: 0.2,
+    test: true,
     exif: false,
     bad_images: 'skip',
     cache: 'auto',

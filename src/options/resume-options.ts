@@ -44,6 +44,7 @@ export const onResume: { readonly [Name in keyof TrainConfig]: OnResume } = {
 
   data_dir: 'free',
   val_split: 'fixed',
+  test: 'free',
   exif: 'fixed',
   bad_images: 'free',
   workers: 'free',

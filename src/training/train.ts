@@ -212,7 +212,7 @@ export async function train(
     await record.requireModel();
     reportModels(record.history, config, report);
     report({ kind: 'trained', seconds: record.seconds });
-    const test = dataset.test && (await runTest(dataset.test));
+    const test = config.test && dataset.test ? await runTest(dataset.test) : undefined;
     const last = record.history.at(-1);
     if (!last) throw new Error('internal: a run without epochs');
     report({ kind: 'finished', train: last.train, validation: last.validation, test });

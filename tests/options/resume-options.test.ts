@@ -44,6 +44,7 @@ const pairs: { [Name in keyof TrainConfig]: [saved: TrainConfig[Name], other: Tr
   pre: ['none', 'auto'],
   data_dir: [join(folder, 'old'), join(folder, 'new')],
   val_split: [0.1, 0.3],
+  test: [true, false],
   exif: [true, false],
   bad_images: ['error', 'skip'],
   workers: [3, 5],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, rm } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { UserError } from '#src/errors.js';
@@ -129,6 +129,18 @@ describe('train', () => {
     const [finished] = only(bare, 'finished');
     assert.equal(finished?.validation, undefined);
     assert.equal(finished?.test, undefined);
+  });
+
+  it('reads no test image with --test=False', async () => {
+    const data = join(root, 'untested');
+    await cp(join(root, 'data', 'train'), join(data, 'train'), { recursive: true });
+    await mkdir(join(data, 'val', 'blue'), { recursive: true });
+    await writeFile(join(data, 'val', 'blue', 'no-image.jpg'), 'not an image');
+    const events = await run({ epochs: 1, test: false, data_dir: data, run_name: 'untested', bad_images: 'error' });
+    assert.equal(only(events, 'tested').length, 0);
+    const [finished] = only(events, 'finished');
+    assert.ok(finished?.validation);
+    assert.equal(finished.test, undefined);
   });
 
   it('says before it looks at the data that pretrained weights are out of reach', async () => {
