@@ -78,7 +78,8 @@ function curvePlot(title: string, series: readonly Series[]): PlotSpec {
   const names = series.map(({ name }) => name);
   const most = Math.max(...values.map(({ epoch }) => epoch));
   return {
-    ...{ background: 'transparent', padding: 4, width: 290, height: 180, title, data: { values } },
+    ...{ background: 'transparent', padding: 4, width: 330, height: 240, title, data: { values } },
+    autosize: { type: 'fit', contains: 'padding' },
     mark: { type: 'line', point: most <= mostDots ? { size: 24 } : false, strokeWidth: 1.8 },
     encoding: {
       x: {
@@ -86,7 +87,13 @@ function curvePlot(title: string, series: readonly Series[]): PlotSpec {
         scale: { domain: [1, Math.max(2, most)], nice: false },
         axis: { tickMinStep: 1, format: 'd', grid: false, tickCount: 6 },
       },
-      y: { field: 'value', type: 'quantitative', title: null, scale: { zero: false }, axis: { tickCount: 5 } },
+      y: {
+        field: 'value',
+        type: 'quantitative',
+        title: null,
+        scale: { domain: domainOf(values), nice: 5 },
+        axis: { tickCount: 5 },
+      },
       color: {
         ...{ field: 'series', type: 'nominal', sort: null },
         scale: { domain: names, range: names.map((_, index) => plotColours[index % plotColours.length]) },
@@ -94,6 +101,14 @@ function curvePlot(title: string, series: readonly Series[]): PlotSpec {
       },
     },
   } as PlotSpec;
+}
+
+/** From the lowest to the highest; where they are one, a little around it. */
+function domainOf(values: readonly { value: number }[]): [number, number] {
+  const all = values.map(({ value }) => value);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const room = low === high ? Math.abs(low) / 10 || 1 : 0;
+  return [low - room, high + room];
 }
 
 function inWords(title: string, series: readonly Series[]): string {

@@ -72,7 +72,7 @@ const stateNames = { running: 'Running', finished: 'Finished', stopped: 'Stopped
 function stateText({ state, started, resumed, written }: RunDescription): string {
   const time = (iso: string) => `${iso.slice(0, 16).replace('T', ' ')} UTC`;
   const again = resumed.length === 0 ? '' : `, resumed ${resumed.length === 1 ? 'once' : `${resumed.length} times`}`;
-  return `${stateNames[state]} · begun ${time(started)}${again} · last news ${time(written)}`;
+  return `${stateNames[state]} · begun ${time(started)}${again} · last written ${time(written)}`;
 }
 
 function speed({ epochs }: RunDescription): string {

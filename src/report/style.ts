@@ -35,7 +35,7 @@ dd { margin: 0; min-width: 0; overflow-wrap: anywhere; unicode-bidi: isolate; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 16px; }
 figure { margin: 0; min-width: 0; }
 .plot svg, .plot img { display: block; max-width: 100%; height: auto; }
-.pixels { width: min(100%, 1095px); image-rendering: pixelated; border: 1px solid #cbd2d9; }
+.pixels { width: min(100%, 730px); image-rendering: pixelated; border: 1px solid #cbd2d9; }
 .wide { max-width: 100%; max-height: 80vh; overflow: auto; margin: 8px 0 16px; }
 table { border-collapse: collapse; font-size: 14px; }
 caption { text-align: left; padding-bottom: 4px; position: sticky; left: 0; }
@@ -43,7 +43,9 @@ th, td { padding: 3px 10px; border-bottom: 1px solid var(--line); text-align: le
 th { font-weight: 500; }
 thead th { position: sticky; top: 0; background: var(--paper); color: var(--quiet); vertical-align: bottom; }
 .numbers td, .numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.words tbody th { white-space: nowrap; }
 .words td { overflow-wrap: anywhere; min-width: 6em; }
+b { unicode-bidi: isolate; }
 details { margin: 8px 0; }
 summary { cursor: pointer; padding: 4px 0; color: rgb(var(--accent)); }
 .confusion td { padding: 0; width: 40px; min-width: 34px; height: 30px; text-align: center; vertical-align: middle;

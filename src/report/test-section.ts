@@ -59,7 +59,10 @@ function means({ precisionAt1, precisionAt5, macro, weighted, loss, images }: Te
 
 function mistakes({ mistakes: all }: TestDetail): Html | undefined {
   if (all.length === 0) return undefined;
-  const rows = all.map(({ actual, predicted, images }) => [html`${actual} → ${predicted}`, String(images)]);
+  const rows = all.map(({ actual, predicted, images }) => [
+    html`<bdi>${actual}</bdi> → <bdi>${predicted}</bdi>`,
+    String(images),
+  ]);
   return table({ caption: 'The commonest confusions', heads: ['Class → taken for', 'Images'], rows });
 }
 
