@@ -8,6 +8,7 @@ import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
+import { findLrCommand } from './commands/find-lr.js';
 import { modelsCommand } from './commands/models.js';
 import { predictCommand } from './commands/predict.js';
 import { reportCommand } from './commands/report.js';
@@ -29,6 +30,7 @@ import { version } from './version.js';
 const commands: readonly Command[] = [
   trainCommand,
   rerunCommand,
+  findLrCommand,
   reportCommand,
   compareCommand,
   evaluateCommand,

@@ -152,7 +152,7 @@ interface TellingParts extends TrainParts {
 }
 
 /** The page of results is left to `deep-cnn report` where it would take longer: a stopped run's job may be about to end. */
-const reportMs = { finished: 60_000, stopped: 3000 };
+const reportMs = { finished: 60_000, stopped: 5000 };
 /** For what comes after it. */
 const endMs = 1000;
 

@@ -31,6 +31,7 @@ export type OnScores = (batch: AnyBatch, scores: Float32Array) => void;
 export interface EpochPlan extends PassPlan {
   /** Counts from 0. */
   epoch: number;
+  /** Asked for each step, as is the next one. */
   learningRate: number;
   /** Of all but the last layer; the same where none is given. */
   backboneRate?: number;
@@ -46,17 +47,19 @@ export interface EpochPlan extends PassPlan {
 
 /** Trains on every batch of the loader once and reports each step. */
 export async function trainEpoch(steps: Steps, loader: AnyLoader, plan: EpochPlan): Promise<Metrics> {
-  const { epoch, learningRate, backboneRate = learningRate, mixOf, metrics, accepts, report } = plan;
+  const { epoch, mixOf, metrics, accepts, report } = plan;
+  const rates = () => [plan.learningRate, { backboneRate: plan.backboneRate ?? plan.learningRate }] as const;
   const { accumulate = 1 } = plan;
   const mixed = (batch: AnyBatch) => (mixOf ? { mix: mixOf(batch.position) } : {});
+  const train = (batch: AnyBatch) => {
+    const [learningRate, backbone] = rates();
+    return steps.train(batch, learningRate, { ...backbone, ...mixed(batch) });
+  };
   return pass(loader, plan, {
     metrics: metrics ?? new MeanMetrics(),
-    run: (batch) =>
-      accumulate > 1
-        ? steps.accumulate(batch, mixed(batch))
-        : steps.train(batch, learningRate, { backboneRate, ...mixed(batch) }),
+    run: (batch) => (accumulate > 1 ? steps.accumulate(batch, mixed(batch)) : train(batch)),
     endsStep: (done) => done % accumulate === 0 || done === loader.batches,
-    ...(accumulate > 1 && { endStep: () => steps.endGroup(learningRate, { backboneRate }) }),
+    ...(accumulate > 1 && { endStep: () => steps.endGroup(...rates()) }),
     ...(accepts && { accepts }),
     tell: (done) => report({ kind: 'step', epoch, ...done }),
   });

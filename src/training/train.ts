@@ -1,38 +1,24 @@
 // A training run, from options to the saved network.
 
-import type { AugmentOptions } from '../data/augment.js';
-import { openDataset } from '../data/dataset.js';
 import type { ImageList, LabelledImage } from '../data/image-list.js';
-import { createLoader } from '../data/loader.js';
 import { epochOrder } from '../data/random.js';
 import { UserError } from '../errors.js';
-import { requireModel } from '../models/registry.js';
 import type { TrainConfig } from '../options.js';
-import type { Metrics, Report, Split } from '../reporting/events.js';
+import type { Metrics, Report } from '../reporting/events.js';
 import { nameRunFiles, type RunFiles } from '../reporting/run-files.js';
-import { openRuntime } from '../tensorflow/runtime.js';
-import { reportData, reportKernels, reportModel, reportModels, reportSteps, stateBytes } from './announce.js';
+import { reportModels, reportSteps, stateBytes } from './announce.js';
 import { createBadImages, stillUnreadable } from './bad-images.js';
-import { type Split as BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { FoundCheckpoint } from './checkpoint/find.js';
-import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
-import { restoreSteps } from './checkpoint/restore.js';
-import { type AnyLoader, evaluateAll, type OnScores, type PassPlan, trainEpoch } from './epoch.js';
-import { openFeatureCache } from './feature-cache.js';
-import { requireGpus } from './gpus.js';
-import { imageCacheFor } from './image-cache.js';
-import { findInitialWeights, setInitialWeights } from './initial-weights.js';
+import type { DataFingerprint } from './checkpoint/fingerprint.js';
+import { evaluateAll, type OnScores, type PassPlan, trainEpoch } from './epoch.js';
 import { LossCheck } from './loss-check.js';
-import { partsThatFit } from './memory-room.js';
 import { drawMix } from './mixing.js';
 import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
-import { choosePrecision, precisionToGoOn } from './precision-choice.js';
-import { preprocessingFor } from './preprocessing-choice.js';
-import { isMixed, recipeOf, requireFreezable } from './recipe.js';
+import { prepareTraining } from './prepare.js';
+import { isMixed } from './recipe.js';
 import { resumeCommand } from './resume-command.js';
 import { RunRecord } from './run-record.js';
 import { learningRateAt } from './schedule.js';
-import { compileSteps } from './steps.js';
 import { neverStopping, type Stopping } from './stopping.js';
 
 export interface TrainSetting {
@@ -68,57 +54,19 @@ export async function train(
   }: TrainSetting = {},
 ): Promise<'finished' | 'stopped'> {
   report({ kind: 'run', parameters: config });
-  const model = requireModel(config.model);
-  const preprocessing = { ...preprocessingFor(config.pre, config.model), exif: config.exif };
-  requireFreezable(config.freeze, model, preprocessing.crop);
-  const found = from ? undefined : await findInitialWeights(config);
-  const dataset = await openDataset(config.data_dir, { valSplit: config.val_split });
-  const data = fingerprintOf(dataset, config.data_dir);
-  const { deterministic } = config;
   const before = from?.checkpoint;
-  const expected = before?.data ?? expectedData;
-  if (expected) requireSameData(expected, data);
-  const threads = deterministic ? before?.threads : undefined;
-  requireGpus(config.gpus, config.device);
-  // A definite one already but for users of the library.
-  const precision = choosePrecision(precisionToGoOn(config.precision, before?.options), config.device);
-  const gpuMemoryMegabytes = config.gpu_memory_limit;
-  const runtime = await openRuntime(config.device, { deterministic, gpuMemoryMegabytes, ...(threads && { threads }) });
-  const { device, tensorflowVersion } = runtime;
-  report({ kind: 'device', device, precision, threads: runtime.threads, tensorflow: tensorflowVersion });
-  if (before) {
-    const { path, state } = before;
-    report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });
-    reportKernels(before.kernels, runtime.kernels.size > 0, report);
-  }
-  reportData(dataset, report);
-  report({ kind: 'dataset', classes: dataset.classes, ...data });
-
-  const images = data.train + data.validation + data.test;
-  const imageCache = imageCacheFor(config, { images, preprocessing }, report);
-  const steps = await compileSteps(runtime, {
-    model,
-    input: preprocessing,
-    ...recipeOf({ ...config, precision }, dataset),
-    images: config.batch_size,
-    ...(config.auto_batch && { onSplit: tellSplit }),
-  });
-  const split = measureMemory();
-  if (before) await restoreSteps(steps, before);
-  else await setInitialWeights(steps, model.head, { found, seed: config.seed, report });
-  if (split) cutAtLeast(steps, split, tellSplit);
-  reportModel(steps, config.model, report);
-
-  const features = await openFeatureCache({ config, steps, dataset, preprocessing, runtime, report });
+  const prepared = await prepareTraining(config, { before, expectedData, report });
+  const { dataset, data, preprocessing, runtime, precision, steps, load } = prepared;
 
   const badImages = createBadImages({
     policy: config.bad_images,
-    total: images,
+    total: data.train + data.validation + data.test,
     // Those that were mended in the meantime count no more.
     known: await stillUnreadable(before?.state.badImages ?? [], { preprocessing, workers: config.workers }),
     report,
   });
   const { classes } = dataset;
+  const { tensorflowVersion } = runtime;
   const about = { classes, preprocessing, data, files, threads: runtime.threads, kernels: runtime.kernels.size > 0 };
   const record = await RunRecord.open(
     { config: { ...config, precision }, steps, badImages, ...about, tensorflowVersion, report, holdsName },
@@ -153,21 +101,7 @@ export async function train(
     }
     throw isOutOfMemory(error) ? outOfMemory(config.batch_size, error) : error;
   } finally {
-    await features?.close();
-    steps.dispose();
-  }
-
-  /** On a GPU, TensorFlow says when there is too little. */
-  function measureMemory(): BatchSplit | undefined {
-    if (!config.auto_batch || runtime.device === 'cuda') return undefined;
-    const batch = { images: Math.min(config.batch_size, dataset.train.length), crop: preprocessing.crop };
-    const reserved = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
-    return { images: batch.images, parts: partsThatFit(steps, { ...batch, reserved }) };
-  }
-
-  function tellSplit({ images, parts }: BatchSplit): void {
-    const message = `There is no memory for ${images} images at once: each batch is computed in ${parts} parts of ${Math.ceil(images / parts)} or less, and their gradients are added up`;
-    report({ kind: 'warning', message });
+    await prepared.close();
   }
 
   async function runEpoch(): Promise<void> {
@@ -266,22 +200,6 @@ export async function train(
     report({ kind: 'evaluation-start', split, batches: loader.batches });
     return evaluateAll(steps, loader, { ...passPlan, onScores });
   }
-
-  function load(
-    split: Split,
-    images: ImageList,
-    { order = inOrder(images.length), ...pass }: PassOptions = {},
-  ): AnyLoader {
-    const { batch_size: batchSize, workers } = config;
-    if (features) return features.load(split, { order, ...pass });
-    return createLoader({ images, order, batchSize, preprocessing, workers, cache: imageCache, ...pass });
-  }
-}
-
-interface PassOptions {
-  order?: Uint32Array;
-  augment?: AugmentOptions;
-  firstBatch?: number;
 }
 
 /** Leaves whatever the run is in the middle of, a step excepted. */
@@ -293,8 +211,6 @@ class StopNow extends Error {
     this.reason = reason;
   }
 }
-
-const inOrder = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);
 
 function secondsSince(startMs: number): number {
   return (performance.now() - startMs) / 1000;

@@ -14,7 +14,7 @@ export async function sameNames(suite: Suite): Promise<void> {
   const check = async (place: Place) => {
     await requireEqual(place, recipe, result);
     requireTidy(place);
-    const tables = readdirSync(join(place.root, 'outputs/results'));
+    const tables = readdirSync(join(place.root, 'outputs/results')).filter((name) => name.endsWith('.csv'));
     if (tables.length !== 1) throw new Error(`tables: ${tables}`);
   };
   const fresh: Case = {
