@@ -57,6 +57,14 @@ run_job() { # COMMAND --OPTION=VALUE...
   exit "$status"
 }
 
+# Runs `deep-cnn sweep FILE`, alone or in each job of an array, which work on the sweep together: the sweep itself says which
+# trial is next.
+run_sweep() { # NAME COMMAND sweep FILE --OPTION=VALUE...
+  job_sweep=$1
+  shift
+  run_job "$@"
+}
+
 # Who runs this job, and what it was granted.
 job_find_scheduler() {
   job_scheduler='' job_id='' job_limit='' job_attributes=''
@@ -100,6 +108,10 @@ job_find_pbs() {
 # The command as it will run, and the name and root folder of its run.
 job_read_command() {
   local word has_resume=0 has_seed=0 index=${DEEP_CNN_INDEX:-} option
+  if [[ -n ${job_sweep:-} ]]; then
+    job_read_sweep "$@"
+    return
+  fi
   job_run=default job_root=. job_command=() job_program=()
   while [[ $# -gt 0 && $1 != -* ]]; do
     job_program+=("$1")
@@ -131,8 +143,29 @@ job_read_command() {
   if [[ $has_resume -eq 0 ]]; then job_command+=(--resume=auto); fi
 }
 
-# How far the run's last checkpoint is: `12 unfinished`, `40 complete`; empty where there is none.
-job_progress() { "${job_program[@]}" submit progress "$job_run" "--root_dir=$job_root" 2>/dev/null; }
+# The same of a sweep's command, which runs as it is. Each job of an array has a record of its own of whether it stalls.
+job_read_sweep() {
+  job_run=$job_sweep.sweep${DEEP_CNN_INDEX:+-$DEEP_CNN_INDEX} job_root=. job_command=("$@") job_program=() job_storage=()
+  local word
+  for word in "$@"; do
+    case $word in
+      --root_dir=*) job_root=${word#*=} ;;
+      --storage=*) job_storage=("$word") ;;
+    esac
+  done
+  while [[ $1 != sweep ]]; do
+    job_program+=("$1")
+    shift
+  done
+}
+
+# How far the run's last checkpoint is: `12 unfinished`, `40 complete`; empty where there is none. Of a sweep, how many
+# trials and epochs are done.
+job_progress() {
+  local words=(submit progress "$job_run")
+  if [[ -n ${job_sweep:-} ]]; then words=(sweep progress "$job_sweep" "${job_storage[@]}"); fi
+  "${job_program[@]}" "${words[@]}" "--root_dir=$job_root" 2>/dev/null
+}
 
 # Runs the command and returns its exit code. Signals are handed on, since a scheduler may send them to this shell alone.
 job_wait() {
@@ -316,6 +349,7 @@ job_report() { # STATUS
     *) word=failed ;;
   esac
   job_say "The run $job_run: $word (exit code $1) after $((SECONDS / 60)) min $((SECONDS % 60)) s. In $PWD:"
+  if [[ -n ${job_sweep:-} ]]; then job_show 'sweep' "$outputs/sweeps/$job_sweep"; fi
   job_show 'network' "$outputs/models/$job_run.safetensors"
   job_show 'best network' "$outputs/models/$job_run.best.safetensors"
   job_show 'checkpoints' "$outputs/checkpoints/$job_run"

@@ -17,6 +17,7 @@ import { serveCommand } from './commands/serve.js';
 import { setupCommand } from './commands/setup.js';
 import { noteLostOutput } from './commands/signals.js';
 import { submitCommand } from './commands/submit.js';
+import { sweepCommand } from './commands/sweep.js';
 import { trainCommand } from './commands/train.js';
 import { wandbCommand } from './commands/wandb.js';
 import { weightsCommand } from './commands/weights.js';
@@ -30,6 +31,7 @@ import { version } from './version.js';
 const commands: readonly Command[] = [
   trainCommand,
   rerunCommand,
+  sweepCommand,
   findLrCommand,
   reportCommand,
   compareCommand,

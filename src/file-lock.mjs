@@ -25,7 +25,8 @@ import { isAlive, machineId, startTicks } from './process-identity.mjs';
 
 /** @typedef {{ heartbeatMs: number, silenceMs: number, namelessMs: number }} LockTiming */
 
-const tokenVariable = 'DEEP_CNN_LOCK_TOKEN';
+/** In the environment of what a holder starts. */
+export const tokenVariable = 'DEEP_CNN_LOCK_TOKEN';
 const pollMs = 200;
 
 /** @type {LockTiming} */

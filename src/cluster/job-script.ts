@@ -20,6 +20,8 @@ export interface JobScript {
   after: readonly string[];
   /** Options of the run, each as `--name=value`. */
   options: readonly string[];
+  /** In place of a run a sweep: its name and its file. */
+  sweep?: { name: string; file: string };
 }
 
 /** The text of the script. Throws a `UserError` where a value can't stand in one. */
@@ -27,7 +29,12 @@ export function writeJobScript(scheduler: Scheduler, script: JobScript): string 
   const { programFolder: program } = script;
   const exports = [...script.variables].map(([name, value]) => `export ${name}=${shellQuoted(value)}`);
   const source = (name: string) => `. ${shellQuoted(join(program, name))} || exit 2`;
-  const command = [`run_job node ${shellQuoted(join(program, 'dist/cli.js'))}`, ...script.options.map(shellQuoted)];
+  const node = `node ${shellQuoted(join(program, 'dist/cli.js'))}`;
+  const { sweep } = script;
+  const work = sweep
+    ? `run_sweep ${shellQuoted(sweep.name)} ${node} sweep ${shellQuoted(sweep.file)}`
+    : `run_job ${node}`;
+  const command = [work, ...script.options.map(shellQuoted)];
   const shipped = readFileSync(join(program, `submit.${scheduler}`), 'utf8');
   return fill(shipped, [
     [/^#!.*\n(#.*\n)+\n/, `${['#!/bin/bash', ...script.directives].join('\n')}\n\n`],

@@ -140,7 +140,7 @@ function endBy(signal: StopSignal): never {
  * nothing. What does: a parent that ignores it (`nohup bash script`), the `_` of bash and zsh, and the write-only
  * standard input with which nohup replaces a terminal.
  */
-function isNohup(env: NodeJS.ProcessEnv): boolean {
+export function isNohup(env: NodeJS.ProcessEnv): boolean {
   if (basename(env['_'] ?? '') === 'nohup') return true;
   const ignoredByParent = /^SigIgn:\s*([\da-f]+)/m.exec(readProc(`${process.ppid}/status`))?.[1] ?? '0';
   const inputFlags = /^flags:\s*([0-7]+)/m.exec(readProc('self/fdinfo/0'))?.[1] ?? '0';

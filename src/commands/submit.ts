@@ -10,6 +10,7 @@ import { exitCode, messageOf, UserError } from '../errors.js';
 import { completeConfig } from '../options/complete-config.js';
 import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
+import { optionText } from '../options/option-text.js';
 import { findRootDir } from '../options/paths.js';
 import { mergeForResume } from '../options/resume-options.js';
 import { type TrainConfig, trainOptions } from '../options.js';
@@ -81,7 +82,7 @@ export async function runSubmit(
 }
 
 /** Where package.json is. */
-const programFolder = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+export const programFolder = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 function readRun([verb, run, ...more]: readonly string[]): string {
   if (verb === 'progress' && run !== undefined && more.length === 0) return run;
@@ -100,7 +101,7 @@ async function describeProgress(run: { root_dir: string; run_name: string }): Pr
   return `epochs ${epoch}, steps ${counters.step + counters.skipped}, ${isComplete ? 'complete' : 'unfinished'}`;
 }
 
-function schedulerFor({ scheduler }: SubmitValues, env: NodeJS.ProcessEnv): Scheduler {
+export function schedulerFor({ scheduler }: Pick<SubmitValues, 'scheduler'>, env: NodeJS.ProcessEnv): Scheduler {
   if (scheduler === 'pbs' || scheduler === 'slurm') return scheduler;
   const found = findScheduler(env);
   if (found !== undefined) return found;
@@ -111,7 +112,7 @@ function schedulerFor({ scheduler }: SubmitValues, env: NodeJS.ProcessEnv): Sche
   });
 }
 
-function requestOf(values: SubmitValues) {
+export function requestOf(values: SubmitValues) {
   const { queue, partition } = values;
   if (queue !== undefined && partition !== undefined && queue !== partition) {
     throw new UserError('--queue and --partition name two places', { mend: 'Give one of them' });
@@ -162,15 +163,8 @@ async function optionsOfRun(values: SubmitValues, given: ReadonlySet<string>): P
     .flatMap((name) => optionText(name, config[name]));
 }
 
-/** As the command line takes it; nothing where it is as if it were not given. */
-function optionText(name: string, value: unknown): string[] {
-  if (value === undefined) return [];
-  if (typeof value === 'boolean') return [`--${name}=${value ? 'True' : 'False'}`];
-  return [`--${name}=${String(value)}${name === 'time_limit' ? 's' : ''}`];
-}
-
 /** PBS shows a job's variables to everybody, so that a key does not travel in them. */
-async function requireWandb(scheduler: Scheduler, env: NodeJS.ProcessEnv): Promise<void> {
+export async function requireWandb(scheduler: Scheduler, env: NodeJS.ProcessEnv): Promise<void> {
   const { checkWandb } = await import('../reporting/wandb-settings.js');
   checkWandb(env);
   if (scheduler !== 'pbs') return;
@@ -188,7 +182,7 @@ async function requireWandb(scheduler: Scheduler, env: NodeJS.ProcessEnv): Promi
   }
 }
 
-async function writeScript(path: string, text: string): Promise<void> {
+export async function writeScript(path: string, text: string): Promise<void> {
   const { writeTextAtomically } = await import('../atomic-file.js');
   try {
     mkdirSync(dirname(path), { recursive: true });

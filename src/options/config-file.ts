@@ -43,7 +43,7 @@ export function readConfigFile(path: string, table: OptionTable): GivenOptions {
   return given;
 }
 
-function readText(path: string): string {
+export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
@@ -61,7 +61,7 @@ function readText(path: string): string {
   }
 }
 
-function refuseErrors(document: Document.Parsed, lineAt: (offset: number) => string): void {
+export function refuseErrors(document: Document.Parsed, lineAt: (offset: number) => string): void {
   const problem = document.errors[0];
   if (problem === undefined) return;
   const line = lineAt(problem.pos[0]);
@@ -81,7 +81,7 @@ function singleValue(value: Node | null, document: Document, where: string, expe
   throw new UserError(`Bad value for ${where}`, { expected, found });
 }
 
-function sourceOf(scalar: Scalar): string {
+export function sourceOf(scalar: Scalar): string {
   return scalar.source ?? String(scalar.value ?? '');
 }
 

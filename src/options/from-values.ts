@@ -7,7 +7,7 @@ import { nearest } from './nearest.js';
 import type { OptionSpec, OptionTable, ValuesOf } from './spec.js';
 
 /** Options with a notation of their own, such as `90m` and `8G`, and the unit of a mere number: seconds, megabytes. */
-const units = { time_limit: 's', gpu_memory_limit: 'm' } as const;
+export const units = { time_limit: 's', gpu_memory_limit: 'm' } as const;
 
 /** What a program may give for a table: any of its options, under its name. */
 export type OptionsOf<Table extends OptionTable> = {

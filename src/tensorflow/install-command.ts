@@ -12,14 +12,24 @@ export interface CommandResult {
   notFound: boolean;
 }
 
+export interface CommandSettings {
+  /** What the program reads from its standard input; nothing unless told. */
+  input?: string;
+  /** Whether a terminal's Ctrl-C is kept from it. */
+  detached?: boolean;
+}
+
 /** Runs a program to its end and collects what it prints; never throws because of how it ended. */
 export function runCommand(
   command: string,
   args: readonly string[],
   env: Record<string, string> = {},
+  { input = '', detached = false }: CommandSettings = {},
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: 'pipe', detached });
+    // A program that ends without reading is judged by how it ended.
+    child.stdin.on('error', () => undefined).end(input);
     const result: CommandResult = { status: null, signal: null, stdout: '', stderr: '', notFound: false };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       result.stdout += text;

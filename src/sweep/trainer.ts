@@ -1,0 +1,46 @@
+// The process that trains a trial: this program once more, with the trial's options.
+
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** How a process ended. */
+export interface ProcessEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface ChildProgram {
+  ended: Promise<ProcessEnd>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts this program with these words and, on top of this process's, this environment. */
+export type StartProgram = (words: readonly string[], env: Readonly<Record<string, string>>) => ChildProgram;
+
+/**
+ * Starts a program of Node's. It writes to our screen, and is in a process group of its own: a terminal's Ctrl-C reaches it
+ * once, handed on by us.
+ */
+export function starterOf(program: string): StartProgram {
+  return (words, env) => {
+    const child = spawn(process.execPath, [program, ...words], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    });
+    return {
+      ended: new Promise((resolve, reject) => {
+        child.on('error', reject);
+        child.on('close', (code, signal) => resolve({ code, signal }));
+      }),
+      kill: (signal) => child.kill(signal),
+    };
+  };
+}
+
+/** The real one. */
+export const startProgram = starterOf(fileURLToPath(new URL('../cli.js', import.meta.url)));
+
+export function describeEnd({ code, signal }: ProcessEnd): string {
+  return signal === null ? `exit code ${code}` : signal;
+}
