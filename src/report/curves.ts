@@ -91,7 +91,7 @@ function curvePlot(title: string, series: readonly Series[]): PlotSpec {
         field: 'value',
         type: 'quantitative',
         title: null,
-        scale: { domain: domainOf(values), nice: 5 },
+        scale: { domain: domainOf(values, title.endsWith('%') ? 100 : Number.POSITIVE_INFINITY), nice: 5 },
         axis: { tickCount: 5 },
       },
       color: {
@@ -103,12 +103,12 @@ function curvePlot(title: string, series: readonly Series[]): PlotSpec {
   } as PlotSpec;
 }
 
-/** From the lowest to the highest; where they are one, a little around it. */
-function domainOf(values: readonly { value: number }[]): [number, number] {
+/** From the lowest to the highest; where they are one, a little around it, up to what there can be. */
+function domainOf(values: readonly { value: number }[], most: number): [number, number] {
   const all = values.map(({ value }) => value);
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const room = low === high ? Math.abs(low) / 10 || 1 : 0;
-  return [low - room, high + room];
+  return [low - room, Math.max(high, Math.min(most, high + room))];
 }
 
 function inWords(title: string, series: readonly Series[]): string {
