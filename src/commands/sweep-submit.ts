@@ -8,6 +8,7 @@ import { submitJob } from '../cluster/submit-job.js';
 import { exitCode } from '../errors.js';
 import { optionText } from '../options/option-text.js';
 import { cannotWrite } from '../reporting/run-files.js';
+import { ensureOptuna } from '../sweep/install-optuna.js';
 import type { SweepPlan } from '../sweep/plan.js';
 import { programFolder, requestOf, requireWandb, schedulerFor, writeScript } from './submit.js';
 import type { SweepValues } from './sweep.js';
@@ -60,6 +61,8 @@ export async function submitSweep({ file, plan, values, given }: SweepSubmission
     process.stdout.write(script);
     return exitCode.ok;
   }
+  // Compute nodes may have no network.
+  await ensureOptuna(definition.storage);
   try {
     mkdirSync(folder, { recursive: true });
     copyFileSync(file, copy);

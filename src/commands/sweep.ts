@@ -173,11 +173,11 @@ async function openStudy(folder: string, name: string, storage: string | undefin
     import('../sweep/install-optuna.js'),
     import('../sweep/study.js'),
   ]);
-  return new Study({ optuna: await ensureOptuna(storage ?? ''), folder, name, storage });
+  return new Study({ optuna: await ensureOptuna(storage), folder, name, storage });
 }
 
 function readTest(rootDir: string, run: string, trial: number): TestResult {
-  const path = join(rootDir, 'outputs', 'evaluations', run, 'test', 'evaluation.json');
+  const path = join(rootDir, 'outputs', 'evaluations', `${run}.best`, 'test', 'evaluation.json');
   const { loss, precisionAt1, precisionAt5, images } = JSON.parse(readFileSync(path, 'utf8')) as EvaluationReport;
   return { trial, loss, precisionAt1: precisionAt1.percent, precisionAt5: precisionAt5.percent, images };
 }

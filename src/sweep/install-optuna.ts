@@ -20,14 +20,14 @@ export interface Optuna {
 }
 
 /**
- * Finds Optuna in the cache, and installs it where it is not there: 140 MB. Safe to interrupt and to run several times at
+ * Finds Optuna in the cache, and installs it where it is not there: 140 MB, with what the storage's URL needs. Safe to interrupt and to run several times at
  * once.
  * @throws UserError where Python or pip is missing, or pip can't get it.
  */
-export async function ensureOptuna(storage: string): Promise<Optuna> {
+export async function ensureOptuna(storage?: string): Promise<Optuna> {
   const tag = "import sys; print('cp%d%d' % sys.version_info[:2], end='')";
   const { stdout: version } = await runCommand('python3', ['-c', tag]);
-  const isPostgres = /^postgresql/.test(storage);
+  const isPostgres = storage?.startsWith('postgresql') ?? false;
   const parent = join(cacheFolder(), 'optuna');
   const folder = join(parent, `${optunaVersion}-${version}-${process.arch}${isPostgres ? '-postgresql' : ''}`);
   if (readManifest(folder)) return { python: 'python3', folder };

@@ -12,7 +12,7 @@ import { Study, type StudyState } from '#src/sweep/study.js';
 /** Why no sweep can run here; undefined where one can. Installs Optuna where it is not there. */
 export async function lackOfOptuna(): Promise<string | undefined> {
   try {
-    await ensureOptuna('');
+    await ensureOptuna();
     return undefined;
   } catch (error) {
     if (error instanceof UserError) return error.message;
@@ -70,7 +70,7 @@ export class SweepPlace {
   }
 
   async state(): Promise<StudyState> {
-    const optuna = await ensureOptuna('');
+    const optuna = await ensureOptuna();
     return new Study({ optuna, folder: this.folder, name: this.name, storage: undefined }).show();
   }
 

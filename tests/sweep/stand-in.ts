@@ -63,7 +63,7 @@ function lossAfter(epoch: number): number {
 }
 
 function evaluate(run: string): void {
-  const folder = join(root, 'outputs', 'evaluations', run, 'test');
+  const folder = join(root, 'outputs', 'evaluations', `${run}.best`, 'test');
   mkdirSync(folder, { recursive: true });
   appendFileSync(join(root, 'outputs', 'tests'), `${run}\n`);
   const share = { percent: 80, low: 70, high: 90 };
