@@ -104,6 +104,10 @@ export async function runSweepCommand(
     ...{ runCap: values.run_cap === 0 ? undefined : values.run_cap, storage: values.storage },
   });
   if (values.wandb) (await import('../reporting/wandb-settings.js')).checkWandb();
+  const stray = ['parallel', ...Object.keys(jobs)].find((name) => given.has(name) && name !== 'gpus');
+  if (values.submit === undefined && stray !== undefined) {
+    throw new UserError(`--${stray} is for jobs`, { mend: 'Submit the sweep with --submit, or leave it out' });
+  }
   if (values.submit !== undefined) {
     const { submitSweep } = await import('./sweep-submit.js');
     return submitSweep({ file: first, plan, values, given });

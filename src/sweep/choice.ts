@@ -5,3 +5,8 @@ export function choiceOf({ params }: Pick<Trial, 'params'>): string {
   const entries = Object.entries(params);
   return entries.length === 0 ? 'nothing to choose' : entries.map(([name, value]) => `${name}=${value}`).join(' ');
 }
+
+/** The names of all that was chosen for any of the trials. */
+export function chosenNames(trials: readonly Pick<Trial, 'params'>[]): string[] {
+  return [...new Set(trials.flatMap(({ params }) => Object.keys(params)))].sort();
+}

@@ -5,7 +5,7 @@ import { type Html, html } from '../report/html.js';
 import { pageOf, section, table } from '../report/page.js';
 import { percent, rate } from '../report/words.js';
 import { count } from '../wording.js';
-import { choiceOf } from './choice.js';
+import { choiceOf, chosenNames } from './choice.js';
 import { directionOf } from './definition.js';
 import type { SweepReport } from './report.js';
 import { choicePlots, historyPlot, importancePlot } from './report-plots.js';
@@ -62,7 +62,7 @@ function testOf({ attributes: { tests = [] } }: StudyState): Html {
 }
 
 function trialTable({ state, metric }: SweepReport): Html {
-  const names = [...new Set(state.trials.flatMap(({ params }) => Object.keys(params)))].sort();
+  const names = chosenNames(state.trials);
   const sign = directionOf(metric) === 'minimize' ? 1 : -1;
   const worth = ({ value }: Trial) => (value === null ? Number.POSITIVE_INFINITY : sign * value);
   const sorted = [...state.trials].sort((a, b) => (worth(a) === worth(b) ? a.number - b.number : worth(a) - worth(b)));

@@ -1,6 +1,7 @@
 // The plots of a sweep: how its trials went, which parameters matter, and the metric by each of them.
 
 import type { PlotSpec } from '../reporting/plot.js';
+import { chosenNames } from './choice.js';
 import { directionOf, type Metric } from './definition.js';
 import type { Trial } from './study.js';
 
@@ -50,8 +51,7 @@ export function importancePlot(importance: Readonly<Record<string, number>>): De
 
 /** The metric by each parameter that was chosen. */
 export function choicePlots(complete: readonly Trial[], metric: Metric): DescribedPlot[] {
-  const names = [...new Set(complete.flatMap(({ params }) => Object.keys(params)))].sort();
-  return names.map((name) => {
+  return chosenNames(complete).map((name) => {
     const values = complete.map(({ params, value }) => ({ chosen: params[name], value }));
     const numbers = values.map(({ chosen }) => chosen).filter((chosen) => typeof chosen === 'number');
     const isNumeric = numbers.length === values.length;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeTextAtomically } from '../atomic-file.js';
 import { csvRow } from '../reporting/csv.js';
 import { cannotWrite } from '../reporting/run-files.js';
+import { chosenNames } from './choice.js';
 import { type Metric, metrics } from './definition.js';
 import { sweepPage } from './report-page.js';
 import type { StudyState, Trial } from './study.js';
@@ -37,13 +38,8 @@ export async function writeSweepReport(folder: string, report: SweepReport): Pro
   });
 }
 
-/** The names of all parameters that were chosen. */
-export function chosenNames({ trials }: StudyState): string[] {
-  return [...new Set(trials.flatMap(({ params }) => Object.keys(params)))].sort();
-}
-
 function trialTable({ name, state }: SweepReport): string {
-  const chosen = chosenNames(state);
+  const chosen = chosenNames(state.trials);
   const head = ['trial', 'run', 'state', 'value', 'epoch', ...metrics, ...chosen, 'failures', 'started', 'ended'];
   const rows = state.trials.map(({ number, state, value, attributes, params, started, ended }) => {
     const measured = [attributes.epoch, ...metrics.map((metric) => attributes[metric])];

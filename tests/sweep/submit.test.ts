@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,13 @@ it('submits an array whose jobs all run the same sweep', () => {
     assert.equal(command.split(option).length, 2, `${option} in ${command}`);
   }
   assert.doesNotMatch(command, /submit|parallel|walltime/);
+});
+
+it('takes options of jobs for jobs only', () => {
+  const words = [join(repository, 'dist/cli.js'), 'sweep', place.file, '--parallel=2', `--data_dir=${place.root}`];
+  const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+  assert.equal(status, 2);
+  assert.equal(stderr, 'deep-cnn: --parallel is for jobs. Submit the sweep with --submit, or leave it out.\n');
 });
 
 it('runs it as it is in each of them, and asks the sweep how far it is', () => {
