@@ -69,9 +69,13 @@ export class SweepPlace {
     return join(this.root, 'outputs', 'sweeps', this.name);
   }
 
-  async state(): Promise<StudyState> {
+  async study(): Promise<Study> {
     const optuna = await ensureOptuna();
-    return new Study({ optuna, folder: this.folder, name: this.name, storage: undefined }).show();
+    return new Study({ optuna, folder: this.folder, name: this.name, storage: undefined });
+  }
+
+  async state(): Promise<StudyState> {
+    return (await this.study()).show();
   }
 
   /** The lines of one of the stand-in's records. */

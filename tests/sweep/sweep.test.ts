@@ -1,7 +1,7 @@
 // Sweeps by Optuna itself, with a stand-in for training. `npm run test:sweep` runs all of them; `npm test` a short form.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -160,6 +160,40 @@ describe('a sweep', { concurrency: 2 }, () => {
     await requireWhole(place, trials);
   });
 
+  it('goes on with a trial whose process was killed', { skip: onlyFull }, async () => {
+    const place = placeOf('shot', `method: random\nrun_cap: 2\n${ranges}`);
+    const worker = place.start({}, { STAND_IN_EPOCH_MS: '1500' });
+    const mark = join(place.root, 'outputs', 'results', 'shot-0.pid');
+    while (!existsSync(mark) || readFileSync(mark, 'utf8') === '') await sleep(50);
+    process.kill(Number(readFileSync(mark, 'utf8')), 'SIGKILL');
+    const { code, output } = await worker.ended;
+    assert.equal(code, 0, output);
+    const { trials } = await requireWhole(place, 2);
+    assert.deepEqual(
+      trials.map(({ state, attributes }) => [state, attributes.failures]),
+      [
+        ['COMPLETE', ['SIGKILL']],
+        ['COMPLETE', undefined],
+      ],
+    );
+  });
+
+  it('completes the choice of a trial whose asking was interrupted', { skip: onlyFull }, async () => {
+    for (const method of ['grid', 'bayes']) {
+      const place = placeOf(`half-${method}`, `method: ${method}\nparameters:\n  lr: { values: [1e-2, 1e-3] }\n`);
+      assert.equal((await place.run({ run_cap: '1' })).code, 0);
+      const study = await place.study();
+      // Without anything to choose, as if it were killed before it chose.
+      await study.alone((open) => open.ask({ name: 'RandomSampler', kwargs: {} }, {}));
+      const { code, output } = await place.run({ run_cap: '2' });
+      assert.equal(code, 0, output);
+      const { trials } = await requireWhole(place, 2);
+      const rates = trials.map(({ params }) => params['lr']);
+      if (method === 'grid') assert.deepEqual(rates.sort(), [0.001, 0.01]);
+      else assert.ok(rates.every((rate) => rate === 0.001 || rate === 0.01));
+    }
+  });
+
   it('lets 16 processes work at once without losing or doubling a trial', { skip: onlyFull }, async () => {
     const place = placeOf('crowd', `method: random\nrun_cap: 40\n${ranges}`);
     const workers = Array.from({ length: 16 }, () => place.start());
@@ -174,7 +208,6 @@ describe('a sweep', { concurrency: 2 }, () => {
     const place = placeOf('torn', `method: random\nrun_cap: 1\n${ranges}`);
     assert.equal((await place.run()).code, 0);
     const path = join(place.folder, 'journal.log');
-    const { appendFileSync, symlinkSync } = await import('node:fs');
     const before = readFileSync(path, 'utf8');
     appendFileSync(path, '{"op_code":4,"work');
     symlinkSync(path, `${path}.lock`);
