@@ -75,7 +75,7 @@ test('tells the other reasons why a GPU lies idle or nothing runs', () => {
   assert.match(problemsOf({ ...ready, inUse: 'cpu' }), /driver may be too old/);
   assert.match(
     problemsOf({ ...ready, inUse: 'cpu', installation: { ...installation, variant: 'cpu' } }),
-    /setup -- --cuda/,
+    /setup --cuda/,
   );
   assert.match(problemsOf({ ...ready, inUse: undefined, failure: 'no AVX' }), /does not load: no AVX/);
   assert.match(problemsOf({ site: '/opt/tf' }), /The TensorFlow in \/opt\/tf \(DEEP_CNN_LIBTENSORFLOW\) is not ready/);
