@@ -114,7 +114,8 @@ def report(step):
     for epoch, value in step["values"]:
         if epoch not in known:
             trial.report(value, epoch)
-            pruned = trial.should_prune()
+            # Some pruners answer with NumPy's own.
+            pruned = bool(trial.should_prune())
         if pruned:
             break
     return pruned
@@ -124,7 +125,8 @@ def importance(_):
     """How much of the differences between trials each parameter explains; nothing where they are too few to tell."""
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     try:
-        return optuna.importance.get_param_importances(open_study(), evaluator=evaluator)
+        shares = optuna.importance.get_param_importances(open_study(), evaluator=evaluator)
+        return {name: float(share) for name, share in shares.items()}
     except (ValueError, RuntimeError):
         return {}
 

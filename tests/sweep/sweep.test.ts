@@ -120,21 +120,24 @@ describe('a sweep', { concurrency: 2 }, () => {
     assert.ok(trials.every(({ attributes }) => attributes.failures === undefined));
   });
 
-  it('prunes trials that are not worth going on with', { skip: onlyFull }, async () => {
-    const yaml = `method: bayes\nrun_cap: 12\nearly_terminate: { type: asha, min_iter: 1, eta: 2 }\nparameters:\n  epochs: { value: 8 }\n  lr: { distribution: log_uniform_values, min: 1e-5, max: 1e-1 }\n`;
-    const place = placeOf('pruned', yaml);
-    const { code, output } = await place.run({}, { STAND_IN_EPOCH_MS: '700' });
-    assert.equal(code, 0, output);
-    const { trials } = await requireWhole(place, 12);
-    const pruned = trials.filter(({ state }) => state === 'PRUNED');
-    assert.ok(pruned.length > 0);
-    for (const { attributes, reports } of pruned) {
-      assert.ok((attributes.pruned_after ?? 9) < 8);
-      assert.ok(Object.keys(reports).length >= 1);
-    }
-    const best = trials.filter(({ state }) => state === 'COMPLETE').map(({ value }) => Number(value));
-    assert.ok(Math.min(...best) < 1);
-  });
+  for (const early of ['type: asha, min_iter: 1, eta: 2', 'type: median, min_iter: 1']) {
+    it(`prunes trials that are not worth going on with (${early})`, { skip: onlyFull }, async () => {
+      const ranges = 'epochs: { value: 6 }\n  lr: { distribution: log_uniform_values, min: 1e-5, max: 1e-1 }';
+      const yaml = `method: random\nrun_cap: 10\nseed: 1\nearly_terminate: { ${early} }\nparameters:\n  ${ranges}\n`;
+      const place = placeOf(early.slice(6, 10), yaml);
+      const { code, output } = await place.run({}, { STAND_IN_EPOCH_MS: '700' });
+      assert.equal(code, 0, output);
+      const { trials } = await requireWhole(place, 10);
+      const pruned = trials.filter(({ state }) => state === 'PRUNED');
+      assert.ok(pruned.length > 0);
+      for (const { attributes, reports } of pruned) {
+        assert.ok((attributes.pruned_after ?? 6) < 6);
+        assert.ok(Object.keys(reports).length >= 1);
+      }
+      const worths = trials.flatMap(({ state, value }) => (state === 'COMPLETE' ? [Number(value)] : []));
+      assert.equal(worths.length + pruned.length, 10);
+    });
+  }
 
   it('refuses to go on as another sweep', { skip: onlyFull }, async () => {
     const place = placeOf('changed', `method: random\nrun_cap: 1\n${ranges}`);
