@@ -355,6 +355,7 @@ job_report() { # STATUS
   job_show 'checkpoints' "$outputs/checkpoints/$job_run"
   job_show 'log' "$outputs/logger/$job_run"????????_??-??-??*.log
   job_show 'table of epochs' "$outputs/results/$job_run"????????_??-??-??*.csv
+  job_show 'page' "$outputs/results/$job_run"????????_??-??-??*.html
   job_show 'TensorBoard' "$outputs/tensorboard/$job_run"
   job_show 'W&B' "$outputs/wandb/$job_run"
 }

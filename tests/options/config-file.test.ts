@@ -47,6 +47,7 @@ weights: w.safetensors
 pre: resnet
 data_dir: &where some/where
 val-split: 0.25
+test: no
 workers: 2
 cache: off
 run_name: 007
@@ -92,6 +93,7 @@ deterministic: true
     pre: 'resnet',
     data_dir: 'some/where',
     val_split: 0.25,
+    test: false,
     workers: 2,
     cache: 'off',
     run_name: '007',
