@@ -156,8 +156,7 @@ export function plot(about: About, rows: readonly Row[]): PlotSpec {
     label: row.imagesPerSecond.toFixed(1),
   }));
   const x = { field: 'speed', type: 'quantitative', title: null, axis: { tickCount: 4 } } as const;
-  // A facet's axis has a limit of its own.
-  const y = { field: 'setting', type: 'nominal', title: null, sort: settings, axis: { labelLimit: 320 } } as const;
+  const y = { field: 'setting', type: 'nominal', title: null, sort: settings } as const;
   return {
     title: {
       text: 'Training, images a second',

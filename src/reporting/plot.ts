@@ -26,7 +26,8 @@ const config: Config = {
     tickColor: '#cbd2d9',
     labelColor: ink,
     labelFontSize: 11,
-    labelLimit: 320,
+    // Without a browser widths are estimated, too large by a half.
+    labelLimit: 480,
     titleColor: quiet,
     titleFontSize: 11,
     titleFontWeight: 'normal',
