@@ -58,7 +58,8 @@ export function createUploader(settings: UploaderSettings): Uploader {
       if (reply.kind === 'gave-up') end(() => giveUp(reply.message, reply));
       else hear(reply);
     });
-    thread.on('error', (error) => end(() => retry(error.message)));
+    // An error overtakes what the thread has said before it, which tells more.
+    thread.on('error', (error) => setImmediate(() => end(() => retry(error.message))));
     thread.on('exit', () => end(() => retry('the uploading thread has ended')));
     // After the listeners, which undo it.
     thread.unref();

@@ -174,6 +174,15 @@ suite('a run at W&B', { concurrency: 8 }, () => {
     });
   }
 
+  test('a refusal is told as the server said it, too, where training keeps this thread busy', async (context) => {
+    const { run, fail } = await makePlace(context);
+    fail('upsert', { status: 403 });
+    const busy = setInterval(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300), 1);
+    context.after(() => clearInterval(busy));
+    const { warnings } = await run();
+    assert.match(warnings.join(), /^W&B does not get everything: it answers 403 \(as told\)\. Training goes on/);
+  });
+
   for (const status of [401, 403, 404]) {
     test(`a refusal (${status}) ends the attempts, and is told in one warning`, async (context) => {
       const { server, run, state, fail } = await makePlace(context);
