@@ -18,7 +18,7 @@ let place: SweepPlace;
 
 before(async () => {
   if (skip !== undefined) return;
-  place = new SweepPlace('array', 'method: random\nrun_cap: 6\nparameters:\n  lr: { values: [1e-3, 1e-4, 1e-5] }\n');
+  place = new SweepPlace('array', 'method: random\nrun_cap: 8\nparameters:\n  lr: { values: [1e-3, 1e-4, 1e-5] }\n');
   slurm = await startSlurm();
 });
 
@@ -48,7 +48,7 @@ test('two jobs share a sweep, and what a killed one leaves is gone on with', { s
   const { trials, attributes } = await place.state();
   assert.deepEqual(
     trials.map(({ state }) => state),
-    Array.from({ length: 6 }, () => 'COMPLETE'),
+    Array.from({ length: 8 }, () => 'COMPLETE'),
     output(0),
   );
   assert.deepEqual(place.toldTwice(), []);
