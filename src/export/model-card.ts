@@ -5,6 +5,7 @@ import type { OpenedNetwork } from '../inference/open-network.js';
 import { factsOf } from '../models/facts.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { version } from '../version.js';
+import { count } from '../wording.js';
 import type { FormatName, FormatOptions } from './formats.js';
 import { howToLoad } from './how-to-load.js';
 
@@ -30,7 +31,7 @@ export function modelCard({ network, run, format, options, verified }: CardFacts
     list([
       `Network: ${model} by torchvision's name, ${parameterCount(network)} parameters`,
       `Format: ${format}, weights as ${options.quantize === 'none' ? 'float32' : options.quantize}`,
-      ...(history.epoch === undefined ? [] : [`Trained for ${plural(history.epoch, 'epoch')}`]),
+      ...(history.epoch === undefined ? [] : [`Trained for ${count(history.epoch, 'epoch', 'epochs')}`]),
       `Written by deep-cnn ${version}. ${verified}`,
       `Licence: ${licence(network, run)}`,
     ]),
@@ -55,8 +56,6 @@ const shownClasses = 20;
 
 const list = (items: readonly string[]) => items.map((item) => `- ${item}`).join('\n');
 
-const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`;
-
 function parameterCount({ weights }: OpenedNetwork): string {
   const isBuffer = (name: string) => /\.running_(mean|var)$/.test(name);
   const count = [...weights].reduce((sum, [name, { data }]) => sum + (isBuffer(name) ? 0 : data.length), 0);
@@ -79,7 +78,7 @@ function trainingData(run: RunDescription | undefined): string {
   if (!run) return 'The file of weights does not tell what it was trained on.';
   const { train, validation, test, sha256 } = run.data;
   return (
-    `${plural(train, 'image')} to train on, ${validation} for validation, ${test} held out for the test. The sha256 of their ` +
+    `${count(train, 'image', 'images')} to train on, ${validation} for validation, ${test} held out for the test. The sha256 of their ` +
     `names and labels begins with ${sha256.slice(0, 12)}.`
   );
 }

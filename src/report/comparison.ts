@@ -6,7 +6,7 @@ import { textTable } from '../reporting/text-table.js';
 import { bestEpoch } from '../training/best.js';
 import { count } from '../wording.js';
 import { type DifferentOption, differentOptions } from './run-options.js';
-import { duration, number, optionText, percent } from './words.js';
+import { duration, number, percent, shownValue } from './words.js';
 
 /** A run among others, under a name that no other of them has. */
 export type NamedRun = RunDescription & { name: string };
@@ -98,7 +98,7 @@ export function resultRows({ runs }: Comparison): { heads: string[]; rows: strin
 export function optionRows({ runs, options }: Comparison): { heads: string[]; rows: string[][] } {
   return {
     heads: ['Option', ...runs.map(({ name }) => name)],
-    rows: options.map(({ name, values }) => [`--${name}`, ...values.map(optionText)]),
+    rows: options.map(({ name, values }) => [`--${name}`, ...values.map(shownValue)]),
   };
 }
 

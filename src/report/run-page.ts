@@ -11,7 +11,7 @@ import { type OptionValue, splitOptions } from './run-options.js';
 import type { TestDetail } from './test-detail.js';
 import { testSection } from './test-section.js';
 import { timeSection } from './time-section.js';
-import { duration, number, optionText, percent, rate } from './words.js';
+import { duration, number, percent, rate, shownValue } from './words.js';
 
 export interface RunPageContent {
   run: RunDescription;
@@ -41,7 +41,7 @@ function heading(run: RunDescription): Html {
   const best = bestEpoch(epochs);
   const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
   const ofBest = best && `epoch ${best.epoch}`;
-  const trained = `${optionText(options['model'])}, ${epochs.length} of ${optionText(options['epochs'])} epochs`;
+  const trained = `${shownValue(options['model'])}, ${epochs.length} of ${shownValue(options['epochs'])} epochs`;
   const shown = [
     ...(best?.validation
       ? [
@@ -86,7 +86,7 @@ function optionTables({ options }: RunDescription): Html[] {
   const optionTable = (caption: string, values: readonly OptionValue[]) =>
     table({
       ...{ caption, heads: ['Option', 'Value'], isNumeric: false },
-      rows: values.map(({ name, value }) => [`--${name}`, optionText(value)]),
+      rows: values.map(({ name, value }) => [`--${name}`, shownValue(value)]),
     });
   return [
     html`<details open>

@@ -25,7 +25,7 @@ export function rate(value: number): string {
 }
 
 /** The value of an option as users write it. */
-export function optionText(value: unknown): string {
+export function shownValue(value: unknown): string {
   if (value === undefined || value === null) return 'none';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   return String(value);

@@ -1,46 +1,16 @@
 // What a trial's run has come to, by the description that it leaves in outputs/results.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EpochResult } from '../reporting/events.js';
-import type { RunDescription } from '../reporting/run-description.js';
+import { latestRunDescription, type RunDescription } from '../reporting/run-description.js';
 import { bestEpoch } from '../training/best.js';
 import type { Metric } from './definition.js';
 import type { TrialAttributes } from './study.js';
 
-export type RunResults = Pick<RunDescription, 'state' | 'epochs' | 'started' | 'options'>;
-
-/** The latest results of the run of that name; undefined where there are none yet. */
-export function findRunResults(rootDir: string, run: string): RunResults | undefined {
-  const folder = join(rootDir, 'outputs', 'results');
-  const stamped = /^\d{8}_\d\d-\d\d-\d\d(-\d+)?\.json$/;
-  const found = namesIn(folder)
-    .filter((name) => name.startsWith(run) && stamped.test(name.slice(run.length)))
-    .flatMap((name) => readResults(join(folder, name), run));
-  return found.sort((a, b) => a.started.localeCompare(b.started)).at(-1);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    // The first run makes it.
-    return [];
-  }
-}
-
-function readResults(path: string, run: string): RunResults[] {
-  try {
-    const read = JSON.parse(readFileSync(path, 'utf8')) as RunDescription;
-    return read.options['run_name'] === run && Array.isArray(read.epochs) ? [read] : [];
-  } catch {
-    return [];
-  }
-}
-
 /** Whether there are test images that the run's network can be measured on. */
 export function hasTestImages(rootDir: string, run: string): boolean {
-  const folder = findRunResults(rootDir, run)?.options['data_dir'];
+  const folder = latestRunDescription({ root_dir: rootDir, run_name: run })?.options['data_dir'];
   return typeof folder === 'string' && existsSync(join(folder, 'val'));
 }
 
@@ -57,7 +27,7 @@ export function metricOf({ validation }: EpochResult, metric: Metric): number | 
 
 /** What a run is worth, in its epoch with the lowest validation loss; undefined where none has one. */
 export function worthOf(
-  { epochs }: RunResults,
+  { epochs }: Pick<RunDescription, 'epochs'>,
   metric: Metric,
 ): { value: number; attributes: TrialAttributes } | undefined {
   const best = bestEpoch(epochs);

@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../errors.js';
 import { optionText } from '../options/option-text.js';
 import { trainOptions } from '../options.js';
+import { latestRunDescription } from '../reporting/run-description.js';
 import type { ClaimedTrial } from './claim.js';
 import { prunerFor, runName, type SweepDefinition } from './definition.js';
-import { findRunResults, metricOf, worthOf } from './run-results.js';
+import { metricOf, worthOf } from './run-results.js';
 import type { SweepStop } from './stop.js';
 import type { Study, Trial } from './study.js';
 import { type ChildProgram, describeEnd, type ProcessEnd, type StartProgram } from './trainer.js';
@@ -39,7 +40,7 @@ export async function runTrial({ trial, lock }: ClaimedTrial, parts: TrialParts)
       tell(`Trial ${trial.number} was pruned after epoch ${pruned}`);
       return 'told';
     }
-    const results = findRunResults(rootDir, run);
+    const results = latestRunDescription({ root_dir: rootDir, run_name: run });
     if (results?.state === 'finished') {
       const worth = worthOf(results, definition.metric);
       if (worth) {
@@ -55,7 +56,7 @@ export async function runTrial({ trial, lock }: ClaimedTrial, parts: TrialParts)
     const end = await stop.handingOn(child.kill, child.ended);
     pruned = await watch.done();
     if (pruned !== undefined) continue;
-    const isFinished = findRunResults(rootDir, run)?.state === 'finished';
+    const isFinished = latestRunDescription({ root_dir: rootDir, run_name: run })?.state === 'finished';
     if (end.code === exitCode.ok && isFinished) continue;
     if (end.code === exitCode.resumable || stop.asked) return 'stopped';
     failures.push(whatFailed(end));
@@ -112,7 +113,7 @@ function watchForPruning(trial: Trial, run: string, child: ChildProgram, parts: 
   async function watch(pruner: NonNullable<ReturnType<typeof prunerFor>>): Promise<number | undefined> {
     let reported = Object.keys(trial.reports).length;
     while (!isOver) {
-      const epochs = findRunResults(rootDir, run)?.epochs ?? [];
+      const epochs = latestRunDescription({ root_dir: rootDir, run_name: run })?.epochs ?? [];
       if (epochs.length > reported) {
         reported = epochs.length;
         const values = epochs.flatMap((epoch): [number, number][] => {

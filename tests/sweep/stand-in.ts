@@ -34,7 +34,7 @@ async function train(run: string): Promise<number> {
   const path = join(results, `${run}20260101_00-00-00.json`);
   const epochs: object[] = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).epochs : [];
   const write = (state: string) => {
-    const described = { state, started: '2026-01-01T00:00:00Z', epochs, options: describedOptions(run) };
+    const described = { state, started: '2026-01-01T00:00:00Z', data: {}, epochs, options: describedOptions(run) };
     writeTextAtomically(path, JSON.stringify(described));
   };
   write('running');
