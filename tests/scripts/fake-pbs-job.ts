@@ -1,6 +1,6 @@
 // The jobs of the stand-in for OpenPBS, each a file in FAKE_PBS.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface FakeJob {
@@ -35,11 +35,14 @@ export function readJob(id: string): FakeJob {
   return JSON.parse(readFileSync(join(folderOf(id), 'job.json'), 'utf8'));
 }
 
+/** Writes `job`; a new one's folder appears whole, since others list the folders at any time. */
 export function writeJob(job: FakeJob): void {
-  mkdirSync(folderOf(job.id), { recursive: true });
-  const path = join(folderOf(job.id), 'job.json');
+  const folder = folderOf(job.id);
+  const staging = existsSync(folder) ? folder : mkdtempSync(join(home, 'new-job-'));
+  const path = join(staging, 'job.json');
   writeFileSync(`${path}.${process.pid}`, JSON.stringify(job));
   renameSync(`${path}.${process.pid}`, path);
+  if (staging !== folder) renameSync(staging, folder);
 }
 
 export function updateJob(id: string, change: Partial<FakeJob>): FakeJob {
