@@ -2,6 +2,7 @@
 
 import { exitCode, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
+import { valueText } from '../options/option-text.js';
 import { findRootDir } from '../options/paths.js';
 import { mergeForRepeat } from '../options/resume-options.js';
 import { type TrainConfig, trainOptions } from '../options.js';
@@ -76,7 +77,7 @@ export function comparison(before: RunDescription, after: RunDescription): strin
   });
   return [
     ...[...options, ...environment].map(
-      ({ name, from, to }) => `Not as before: ${name} ${from ?? 'none'}, now ${to ?? 'none'}`,
+      ({ name, from, to }) => `Not as before: ${name} ${valueText(name, from)}, now ${valueText(name, to)}`,
     ),
     `All losses of ${before.options['run_name']} and ${after.options['run_name']} ${agreement(old ?? [], now ?? [])}`,
   ];

@@ -1,8 +1,11 @@
+// `deep-cnn train`, the default command: a run, from its options to its page, under a name that is its own meanwhile.
+
 import { watchDeadline } from '../cluster/deadline.js';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, messageOf } from '../errors.js';
 import { completeConfig } from '../options/complete-config.js';
 import { checkModelName } from '../options/model-name.js';
+import { valueText } from '../options/option-text.js';
 import { findRootDir } from '../options/paths.js';
 import { type ChangedOption, mergeForResume } from '../options/resume-options.js';
 import { type TrainConfig, trainOptions } from '../options.js';
@@ -186,5 +189,5 @@ async function trainAndTell(config: TrainConfig, parts: TellingParts): Promise<n
 }
 
 function changeText({ name, from, to }: ChangedOption): string {
-  return `Changed since the run was saved: ${name} from ${from ?? 'none'} to ${to ?? 'none'}`;
+  return `Changed since the run was saved: ${name} from ${valueText(name, from)} to ${valueText(name, to)}`;
 }

@@ -3,6 +3,7 @@
 
 import type { OpenedNetwork } from '../inference/open-network.js';
 import { factsOf } from '../models/facts.js';
+import { assignmentText } from '../options/option-text.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { version } from '../version.js';
 import { count } from '../wording.js';
@@ -110,7 +111,7 @@ function whoNormalises(format: FormatName, { input }: FormatOptions): string {
 function optionList(options: Readonly<Record<string, unknown>>): string {
   // Places on somebody's disk tell nobody anything.
   const told = Object.entries(options).filter(([key, value]) => !isPlace(key) && value !== undefined && value !== null);
-  return told.map(([key, value]) => `\`--${key}=${String(value)}\``).join(' ');
+  return told.map(([key, value]) => `\`--${assignmentText(key, value)}\``).join(' ');
 }
 
 const isPlace = (key: string) => ['root_dir', 'data_dir', 'config', 'resume'].includes(key);

@@ -4,10 +4,8 @@
 import { UserError } from '../errors.js';
 import { findOption, type Given, type GivenOptions, givenNames, readOptions } from './given.js';
 import { nearest } from './nearest.js';
+import { type units, withUnit } from './option-text.js';
 import type { OptionSpec, OptionTable, ValuesOf } from './spec.js';
-
-/** Options with a notation of their own, such as `90m` and `8G`, and the unit of a mere number: seconds, megabytes. */
-export const units = { time_limit: 's', gpu_memory_limit: 'm' } as const;
 
 /** What a program may give for a table: any of its options, under its name. */
 export type OptionsOf<Table extends OptionTable> = {
@@ -43,12 +41,11 @@ function givenValues(values: Readonly<Record<string, unknown>>, table: OptionTab
         mend: `${suggestion ? `Did you mean ${suggestion}? ` : ''}See the command line's options`,
       });
     }
-    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
       const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of the type ${typeof value}`;
       throw new UserError(`Bad value for ${name}`, { expected: option.spec.expected, found });
     }
-    const unit = typeof value === 'number' && Object.hasOwn(units, name) ? units[name as keyof typeof units] : '';
-    given.set(name, { value: typeof value === 'boolean' ? value : `${value}${unit}`, where: name });
+    given.set(name, { value: typeof value === 'boolean' ? value : withUnit(name, value), where: name });
   }
   return given;
 }

@@ -5,6 +5,7 @@ import { UserError } from '../errors.js';
 import { type TrainConfig, trainOptions } from '../options.js';
 import { isHubAddress } from '../weights/hub-address.js';
 import { quoted } from './given.js';
+import { assignmentText } from './option-text.js';
 import { findDataDir, findRootDir } from './paths.js';
 import type { OptionSpec } from './spec.js';
 
@@ -152,16 +153,11 @@ function absolute(name: string, values: TrainConfig): unknown {
 }
 
 function refusal(refused: readonly ChangedOption[]): UserError {
-  const list = (key: 'from' | 'to') => refused.map((option) => `--${option.name}=${valueText(option[key])}`).join(' ');
+  const list = (key: 'from' | 'to') =>
+    refused.map((option) => `--${assignmentText(option.name, option[key])}`).join(' ');
   return new UserError('A resumed run cannot change these options', {
     expected: `${list('from')}, as in the checkpoint`,
     found: list('to'),
     mend: `Leave ${refused.length === 1 ? 'it' : 'them'} out, or start a new run with another --run_name and the checkpoint as its --weights`,
   });
-}
-
-function valueText(value: unknown): string {
-  if (value === undefined) return 'none';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return typeof value === 'string' && !/^[\w./:@+-]+$/.test(value) ? quoted(value) : String(value);
 }

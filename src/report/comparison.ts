@@ -1,12 +1,13 @@
 // Runs side by side: what they were told, what came of it, and whether they can be compared at all.
 
+import { valueText } from '../options/option-text.js';
 import type { Metrics } from '../reporting/events.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { textTable } from '../reporting/text-table.js';
 import { bestEpoch } from '../training/best.js';
 import { count } from '../wording.js';
 import { type DifferentOption, differentOptions } from './run-options.js';
-import { duration, number, percent, shownValue } from './words.js';
+import { duration, number, percent } from './words.js';
 
 /** A run among others, under a name that no other of them has. */
 export type NamedRun = RunDescription & { name: string };
@@ -98,7 +99,7 @@ export function resultRows({ runs }: Comparison): { heads: string[]; rows: strin
 export function optionRows({ runs, options }: Comparison): { heads: string[]; rows: string[][] } {
   return {
     heads: ['Option', ...runs.map(({ name }) => name)],
-    rows: options.map(({ name, values }) => [`--${name}`, ...values.map(shownValue)]),
+    rows: options.map(({ name, values }) => [`--${name}`, ...values.map((value) => valueText(name, value))]),
   };
 }
 

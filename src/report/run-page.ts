@@ -1,5 +1,6 @@
 // The page of one run: what it was told, how it went, and what came of it.
 
+import { valueText } from '../options/option-text.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import type { LeftOut } from '../training/bad-images.js';
 import { bestEpoch } from '../training/best.js';
@@ -11,7 +12,7 @@ import { type OptionValue, splitOptions } from './run-options.js';
 import type { TestDetail } from './test-detail.js';
 import { testSection } from './test-section.js';
 import { timeSection } from './time-section.js';
-import { duration, number, percent, rate, shownValue } from './words.js';
+import { duration, number, percent, rate } from './words.js';
 
 export interface RunPageContent {
   run: RunDescription;
@@ -41,7 +42,8 @@ function heading(run: RunDescription): Html {
   const best = bestEpoch(epochs);
   const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
   const ofBest = best && `epoch ${best.epoch}`;
-  const trained = `${shownValue(options['model'])}, ${epochs.length} of ${shownValue(options['epochs'])} epochs`;
+  const told = (name: string) => valueText(name, options[name]);
+  const trained = `${told('model')}, ${epochs.length} of ${told('epochs')} epochs`;
   const shown = [
     ...(best?.validation
       ? [
@@ -86,7 +88,7 @@ function optionTables({ options }: RunDescription): Html[] {
   const optionTable = (caption: string, values: readonly OptionValue[]) =>
     table({
       ...{ caption, heads: ['Option', 'Value'], isNumeric: false },
-      rows: values.map(({ name, value }) => [`--${name}`, shownValue(value)]),
+      rows: values.map(({ name, value }) => [`--${name}`, valueText(name, value)]),
     });
   return [
     html`<details open>

@@ -23,10 +23,3 @@ export function duration(seconds: number): string {
 export function rate(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
-
-/** The value of an option as users write it. */
-export function shownValue(value: unknown): string {
-  if (value === undefined || value === null) return 'none';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return String(value);
-}

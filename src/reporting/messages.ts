@@ -1,5 +1,6 @@
 // The words in which a run's events are told, on the screen as in the log. Scripts read these lines: keep them.
 import { oneLine } from '../errors.js';
+import { assignmentText } from '../options/option-text.js';
 import { redact } from '../secrets.js';
 import type { EpochResult, Metrics, TrainingEvent } from './events.js';
 
@@ -111,13 +112,6 @@ function loss(metrics: Metrics | undefined): string {
 
 function parameterList(parameters: Readonly<Record<string, unknown>>): string {
   return Object.entries(parameters)
-    .map(([name, value]) => `${name}=${parameterText(value)}`)
+    .map(([name, value]) => assignmentText(name, value))
     .join(', ');
-}
-
-function parameterText(value: unknown): string {
-  if (value === undefined || value === null) return 'none';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'string') return /^[^\s,'"=]+$/.test(value) ? value : JSON.stringify(value);
-  return String(value);
 }

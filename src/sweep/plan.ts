@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import { completeConfig } from '../options/complete-config.js';
 import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
-import { optionText } from '../options/option-text.js';
+import { optionText, valueText } from '../options/option-text.js';
 import { type TrainConfig, trainOptions } from '../options.js';
 import { gridSize, type SweepDefinition } from './definition.js';
 import { type Parameter, samplesOf, type Value } from './parameters.js';
@@ -114,7 +114,9 @@ function checkedConfig(
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         const { what, ...parts } = error.parts;
-        throw new UserError(`${parameter.where}, ${sample}: ${what}`, parts, { cause: error });
+        throw new UserError(`${parameter.where}, ${valueText(parameter.name, sample)}: ${what}`, parts, {
+          cause: error,
+        });
       }
     }
   }
