@@ -6,6 +6,7 @@ import { findRootDir } from '../options/paths.js';
 import { flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';
 
@@ -27,19 +28,8 @@ export const compareCommand: Command<typeof compareOptions> = {
   options: compareOptions,
   operands: '<RUN | FILE.json> ...',
   offers: ['runs'],
-  run: (values, operands) =>
-    runComparison(operands, values, {
-      print: (text) => process.stdout.write(text),
-      tell: (line) => console.error(line),
-    }),
+  run: (values, operands) => runComparison(operands, values, standardVoices),
 };
-
-interface Voices {
-  /** What was asked for. */
-  print: (text: string) => void;
-  /** What else there is to say, in lines. */
-  tell: (line: string) => void;
-}
 
 /** Compares and prints. Throws a `UserError` for runs that are not there, and where the page can't be written. */
 export async function runComparison(

@@ -10,6 +10,7 @@ import { projectRoot } from '../options/paths.js';
 import { flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';
 
@@ -31,7 +32,7 @@ export const dataCommand: Command<typeof dataOptions> = {
   options: dataOptions,
   operands: '<check DIR>',
   offers: [['check'], []],
-  run: (values, operands) => runData(operands, values, (text) => process.stdout.write(text)),
+  run: (values, operands) => runData(operands, values, standardVoices),
 };
 
 /**
@@ -41,7 +42,7 @@ export const dataCommand: Command<typeof dataOptions> = {
 export async function runData(
   operands: readonly string[],
   values: ValuesOf<typeof dataOptions>,
-  print: (text: string) => void,
+  { print }: Pick<Voices, 'print'>,
 ): Promise<number> {
   const dataDir = findFolder(readOperands(operands));
   const csvPath = values.csv === undefined ? undefined : writablePath(values.csv);

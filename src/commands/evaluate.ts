@@ -14,6 +14,7 @@ import { trainOptions } from '../options.js';
 import type { ScreenStream } from '../reporting/progress.js';
 import type { Precision } from '../training/precision-choice.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const data = 'Data';
 const output = 'Output';
@@ -46,16 +47,8 @@ export const evaluateCommand: Command<typeof evaluateOptions> = {
   name: 'evaluate',
   summary: 'Measure a trained network: loss, precision, confusion, calibration',
   options: evaluateOptions,
-  run: (values) =>
-    runEvaluation(values, { print: (text) => process.stdout.write(text), tell: (line) => console.error(line) }),
+  run: (values) => runEvaluation(values, standardVoices),
 };
-
-interface Voices {
-  /** What was asked for. */
-  print: (text: string) => void;
-  /** What else there is to say, in lines. */
-  tell: (line: string) => void;
-}
 
 /** Evaluates, prints and writes. Throws a `UserError` for a mistake in the options or the data. */
 export async function runEvaluation(values: Values, { print, tell }: Voices): Promise<number> {

@@ -8,6 +8,7 @@ import { findRootDir, projectRoot } from '../options/paths.js';
 import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const options = {
   ...networkOptions,
@@ -52,11 +53,11 @@ export const exportCommand: Command<typeof options> = {
   name: 'export',
   summary: 'Write a trained network for TensorFlow.js, TensorFlow, ONNX or PyTorch',
   options,
-  run: (values) => runExport(values, (text) => process.stdout.write(text)),
+  run: (values) => runExport(values, standardVoices),
 };
 
 /** Exports, and tells where to. Throws a `UserError` for a mistake in the options, before anything is written. */
-export async function runExport(values: Values, print: (text: string) => void): Promise<number> {
+export async function runExport(values: Values, { print }: Pick<Voices, 'print'>): Promise<number> {
   const { format, input, quantize } = values;
   const rootDir = findRootDir(values.root_dir);
   const [{ exportNetwork, requireOptions }, { openNetwork }] = await Promise.all([

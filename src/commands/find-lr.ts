@@ -11,6 +11,7 @@ import type { TrainingEvent } from '../reporting/events.js';
 import type { SuggestedRates } from '../training/lr-range.js';
 import type { RangeTestResult } from '../training/range-test.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const range = 'Range';
 
@@ -45,16 +46,8 @@ export const findLrCommand: Command<typeof findLrOptions> = {
   name: 'find-lr',
   summary: 'Find a learning rate: raise it from step to step and watch the loss',
   options: findLrOptions,
-  run: (values) =>
-    findLearningRate(values, { print: (line) => console.log(line), tell: (line) => console.error(line) }),
+  run: (values) => findLearningRate(values, standardVoices),
 };
-
-interface Voices {
-  /** The result. */
-  print: (line: string) => void;
-  /** What else there is to say. */
-  tell: (line: string) => void;
-}
 
 /**
  * Trains a while with the options of a run, writes a table and plots, and prints which rate to take. Throws a `UserError`
@@ -89,8 +82,8 @@ export async function findLearningRate(values: Values, { print, tell }: Voices):
     },
   ).finally(() => progress.close());
   const { suggestion, paths } = await writeRange(join(config.root_dir, 'outputs', 'find-lr'), config.run_name, result);
-  for (const line of conclusion(result, suggestion, config)) print(line);
-  print(`Table and plots: ${paths.join(', ')}`);
+  for (const line of conclusion(result, suggestion, config)) print(`${line}\n`);
+  print(`Table and plots: ${paths.join(', ')}\n`);
   return exitCode.ok;
 }
 

@@ -14,6 +14,7 @@ import type { CountProgress } from '../reporting/count-progress.js';
 import type { ScreenStream } from '../reporting/progress.js';
 import type { WriteRows } from '../reporting/row-output.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';
 const explanation = 'Explanation';
@@ -59,19 +60,17 @@ export const predictCommand: Command<typeof options> = {
       stdin: () => process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
-      tell: (line) => console.error(line),
+      tell: standardVoices.tell,
     }),
 };
 
 /** What the command reads and writes; tests put their own in. */
-interface PredictParts {
+interface PredictParts extends Pick<Voices, 'tell'> {
   /** For the list of files that `-` stands for. */
   stdin: () => AsyncIterable<Buffer>;
   stdout: ScreenStream;
   /** For progress, where the rows do not show it. */
   stderr: ScreenStream;
-  /** What else there is to say, in lines. */
-  tell: (line: string) => void;
 }
 
 /**

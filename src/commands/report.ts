@@ -10,6 +10,7 @@ import { trainOptions } from '../options.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { isSystemError } from '../system-error.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';
 
@@ -32,14 +33,8 @@ export const reportCommand: Command<typeof reportOptions> = {
   options: reportOptions,
   operands: '<RUN | FILE.json> ...',
   offers: ['runs'],
-  run: (values, operands) =>
-    runReports(operands, values, { print: (line) => console.log(line), tell: (line) => console.error(line) }),
+  run: (values, operands) => runReports(operands, values, standardVoices),
 };
-
-interface Voices {
-  print: (line: string) => void;
-  tell: (line: string) => void;
-}
 
 /** Writes a page for each run and prints where. Throws a `UserError` for runs that are not there. */
 export async function runReports(
@@ -55,7 +50,7 @@ export async function runReports(
   const { findRun } = await import('../report/find-run.js');
   const runs = operands.map((operand) => findRun(operand, findRootDir(values.root_dir)));
   for (const run of runs) {
-    for (const path of await writeOne(run, values, tell)) print(`Wrote ${path}`);
+    for (const path of await writeOne(run, values, tell)) print(`Wrote ${path}\n`);
   }
   return exitCode.ok;
 }

@@ -9,6 +9,7 @@ import { type TrainConfig, trainOptions } from '../options.js';
 import { findRunDescription, type RunDescription } from '../reporting/run-description.js';
 import type { Command } from './command.js';
 import { runTraining, type TrainParts, wholeProgram } from './train.js';
+import { standardVoices, type Voices } from './voices.js';
 
 export const rerunCommand: Command<typeof trainOptions> = {
   name: 'rerun',
@@ -16,7 +17,7 @@ export const rerunCommand: Command<typeof trainOptions> = {
   options: trainOptions,
   operands: '<RUN>',
   offers: ['runs'],
-  run: (values, operands, given) => rerun(operands, { values, given }, wholeProgram, console.log),
+  run: (values, operands, given) => rerun(operands, { values, given }, wholeProgram, standardVoices),
 };
 
 /**
@@ -28,7 +29,7 @@ export async function rerun(
   operands: readonly string[],
   { values, given }: { values: TrainConfig; given: ReadonlySet<string> },
   parts: TrainParts,
-  print: (line: string) => void,
+  { print }: Pick<Voices, 'print'>,
 ): Promise<number> {
   const root_dir = findRootDir(values.root_dir);
   const before = findRunDescription({ root_dir, run_name: onlyName(operands) });
@@ -42,7 +43,7 @@ export async function rerun(
   const { classes: _, ...expectedData } = before.data;
   const code = await runTraining(config, parts, { given, ...(!isOtherData && { expectedData }) });
   if (code === exitCode.ok) {
-    for (const line of comparison(before, findRunDescription(config))) print(line);
+    for (const line of comparison(before, findRunDescription(config))) print(`${line}\n`);
   }
   return code;
 }

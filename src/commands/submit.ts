@@ -16,19 +16,10 @@ import { mergeForResume } from '../options/resume-options.js';
 import { type TrainConfig, trainOptions } from '../options.js';
 import type { Command } from './command.js';
 import { type SubmitValues, submitOptions } from './submit-options.js';
+import { standardVoices, type Voices } from './voices.js';
 
 /** What the command needs from the rest of the program; tests put their own in. */
-export interface SubmitCommandParts extends SubmitParts {
-  /** What programs read. */
-  print: (text: string) => void;
-  /** What people read. */
-  tell: (text: string) => void;
-}
-
-const usualParts: SubmitCommandParts = {
-  print: (text) => process.stdout.write(text),
-  tell: (text) => process.stderr.write(text),
-};
+export interface SubmitCommandParts extends SubmitParts, Voices {}
 
 export const submitCommand: Command<typeof submitOptions> = {
   name: 'submit',
@@ -36,7 +27,7 @@ export const submitCommand: Command<typeof submitOptions> = {
   options: submitOptions,
   operands: '[progress RUN]',
   offers: [['progress'], 'runs'],
-  run: (values, operands, given) => runSubmit(values, operands, given, usualParts),
+  run: (values, operands, given) => runSubmit(values, operands, given, standardVoices),
 };
 
 /**
@@ -76,7 +67,7 @@ export async function runSubmit(
   const path = join(root, 'outputs', 'jobs', `${values.run_name}.${scheduler}`);
   await writeScript(path, script);
   const id = await submitJob(scheduler, { path, after }, parts);
-  tell(`The job's script is ${path}\n`);
+  tell(`The job's script is ${path}`);
   print(`${id}\n`);
   return exitCode.ok;
 }

@@ -12,6 +12,7 @@ import { ensureOptuna } from '../sweep/install-optuna.js';
 import type { SweepPlan } from '../sweep/plan.js';
 import { programFolder, requestOf, requireWandb, schedulerFor, writeScript } from './submit.js';
 import type { SweepValues } from './sweep.js';
+import { standardVoices } from './voices.js';
 
 export interface SweepSubmission {
   /** The sweep's file. */
@@ -36,6 +37,7 @@ const ofJob: readonly string[] = [
 export async function submitSweep({ file, plan, values, given }: SweepSubmission): Promise<number> {
   const { definition, rootDir, options } = plan;
   const { name } = definition;
+  const { print, tell } = standardVoices;
   const scheduler = schedulerFor({ scheduler: values.submit === 'auto' ? undefined : values.submit }, process.env);
   if (values.wandb) await requireWandb(scheduler, process.env);
   const array = values.parallel > 1 ? `0-${values.parallel - 1}` : undefined;
@@ -58,7 +60,7 @@ export async function submitSweep({ file, plan, values, given }: SweepSubmission
     sweep: { name, file: copy },
   });
   if (values.dry_run) {
-    process.stdout.write(script);
+    print(script);
     return exitCode.ok;
   }
   // Compute nodes may have no network.
@@ -72,7 +74,7 @@ export async function submitSweep({ file, plan, values, given }: SweepSubmission
   const path = join(rootDir, 'outputs', 'jobs', `${name}.sweep.${scheduler}`);
   await writeScript(path, script);
   const id = await submitJob(scheduler, { path, after: undefined });
-  process.stderr.write(`The job's script is ${path}\n`);
-  process.stdout.write(`${id}\n`);
+  tell(`The job's script is ${path}`);
+  print(`${id}\n`);
   return exitCode.ok;
 }

@@ -10,12 +10,12 @@ import type { ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 import type { WandbPatience } from '../reporting/wandb-server.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 const wandbOptions = { root_dir: trainOptions.root_dir };
 
 /** What the command needs from the rest of the program; tests put their own in. */
-export interface WandbParts {
-  print: (text: string) => void;
+export interface WandbParts extends Pick<Voices, 'print'> {
   env?: NodeJS.ProcessEnv;
   patience?: WandbPatience;
 }
@@ -26,7 +26,7 @@ export const wandbCommand: Command<typeof wandbOptions> = {
   options: wandbOptions,
   operands: '<sync RUN ...>',
   offers: [['sync'], 'runs'],
-  run: (values, operands) => runWandb(operands, values, { print: (text) => process.stdout.write(text) }),
+  run: (values, operands) => runWandb(operands, values, standardVoices),
 };
 
 /**

@@ -7,13 +7,13 @@ import { checkModelName } from '../options/model-name.js';
 import { nearest } from '../options/nearest.js';
 import type { CachedWeights, SourceSettings, WeightsOrigin } from '../weights/sources.js';
 import type { Command } from './command.js';
+import { standardVoices, type Voices } from './voices.js';
 
 /** What the command needs from the rest of the program; tests put their own in. */
-export interface WeightsParts {
+export interface WeightsParts extends Pick<Voices, 'print'> {
   /** All models, and where their weights are published. */
   origins: () => Promise<ReadonlyMap<string, WeightsOrigin>>;
   settings?: SourceSettings;
-  print: (text: string) => void;
 }
 
 const parts: WeightsParts = {
@@ -24,7 +24,7 @@ const parts: WeightsParts = {
     ]);
     return new Map(modelNames().map((name) => [name, factsOf(name)]));
   },
-  print: (text) => process.stdout.write(text),
+  print: standardVoices.print,
 };
 
 export const weightsCommand: Command = {

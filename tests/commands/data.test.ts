@@ -15,7 +15,7 @@ async function run(...args: string[]): Promise<{ status: number; text: string }>
   }
   const printed: string[] = [];
   const operands = args.filter((argument) => !argument.startsWith('--'));
-  const status = await runData(operands, readOptions(dataOptions, [given]), (text) => printed.push(text));
+  const status = await runData(operands, readOptions(dataOptions, [given]), { print: (text) => printed.push(text) });
   return { status, text: printed.join('') };
 }
 
@@ -212,10 +212,10 @@ test('a table that cannot be written in the end is a mistake too, after the repo
   const values = readOptions(dataOptions, [
     new Map([['csv', { value: join(folder, 'x'.repeat(250)), where: '--csv' }]]),
   ]);
-  await assert.rejects(
-    runData(['check', folder], values, (text) => printed.push(text)),
-    { name: 'UserError', message: /^Bad value for csv: expected a file that can be written, found '.*ENAMETOOLONG/ },
-  );
+  await assert.rejects(runData(['check', folder], values, { print: (text) => printed.push(text) }), {
+    name: 'UserError',
+    message: /^Bad value for csv: expected a file that can be written, found '.*ENAMETOOLONG/,
+  });
   assert.match(printed.join(), /No problems found/);
 });
 

@@ -42,7 +42,9 @@ describe('deep-cnn export', () => {
     const entries = Object.entries(all).filter(([, value]) => value !== '');
     const options = new Map(entries.map(([name, value]) => [name, { value, where: `--${name}` }]));
     const printed: string[] = [];
-    const code = await runExport(readOptions(exportCommand.options, [options]), (text) => printed.push(text));
+    const code = await runExport(readOptions(exportCommand.options, [options]), {
+      print: (text) => printed.push(text),
+    });
     return { code, text: printed.join('') };
   };
   const folder = (format: string) => join(root, 'outputs', 'export', 'first', format);

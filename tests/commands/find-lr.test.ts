@@ -19,7 +19,7 @@ describe('deep-cnn find-lr', () => {
     const lines: string[] = [];
     const config = smallConfig(root, { model: 'shufflenet_v2_x0_5', precision: 'fp32', ...changed });
     const values = { ...readOptions(findLrOptions, []), steps: 24, ...config, ...changed };
-    const code = await findLearningRate(values, { print: (line) => lines.push(line), tell: () => {} });
+    const code = await findLearningRate(values, { print: (text) => lines.push(text), tell: () => {} });
     assert.equal(code, 0);
     const csv = / (\S+\.csv),/.exec(lines.at(-1) ?? '')?.[1];
     assert.ok(csv);

@@ -50,12 +50,9 @@ function trainer(seen: Seen[], factor = 1): TrainParts {
 async function repeat(given: Partial<TrainConfig>, parts: TrainParts, operands = ['first']) {
   const lines: string[] = [];
   const names = new Set([...Object.keys(given), 'root_dir']);
-  const code = await rerun(
-    operands,
-    { values: { ...defaults, root_dir: folder, ...given }, given: names },
-    parts,
-    (line) => lines.push(line),
-  );
+  const code = await rerun(operands, { values: { ...defaults, root_dir: folder, ...given }, given: names }, parts, {
+    print: (text) => lines.push(text.trimEnd()),
+  });
   return { code, lines };
 }
 

@@ -47,7 +47,7 @@ export async function createPageCase(network: TrainedNetwork): Promise<PageCase>
 async function exportTo(output: string, weights: string): Promise<void> {
   const given = Object.entries({ weights, output, format: 'tfjs', verify: 'False' });
   const options = new Map(given.map(([name, value]) => [name, { value, where: `--${name}` }]));
-  await runExport(readOptions(exportCommand.options, [options]), () => {});
+  await runExport(readOptions(exportCommand.options, [options]), { print: () => {} });
 }
 
 /** All files in and below a folder, by their path in it. */

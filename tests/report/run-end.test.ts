@@ -61,7 +61,7 @@ describe('the page at the end of a run', () => {
     const printed: string[] = [];
     const values = { ...readOptions(reportOptions, []), root_dir: root, device: 'cpu' as const };
     await runReports(['whole'], values, { print: (line) => printed.push(line), tell: (line) => assert.fail(line) });
-    assert.deepEqual(printed, [`Wrote ${page}`]);
+    assert.deepEqual(printed, [`Wrote ${page}\n`]);
     const again = detailOf('whole');
     assert.deepEqual([again.images, again.precisionAt1], [detail.images, detail.precisionAt1]);
     assert.deepEqual(again.confusion, detail.confusion);
