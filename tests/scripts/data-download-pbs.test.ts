@@ -1,7 +1,16 @@
 // data_download.sh as a job of the stand-in for OpenPBS (fake-pbs.ts tells what it imitates).
 
 import assert from 'node:assert/strict';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -16,11 +25,7 @@ const archive = tarFile(Object.fromEntries(paths.map((path) => [path, `${path} `
 
 async function makePlace(t: TestContext) {
   const cluster = makeFakeCluster();
-  t.after(async () => {
-    for (const { id, state } of cluster.jobs()) if (state !== 'F') cluster.call('qdel', id);
-    await cluster.idle().catch(() => undefined);
-    cluster.remove();
-  });
+  t.after(cluster.remove);
   const { project } = cluster;
   copyFileSync(join(repository, 'data_download.sh'), join(project, 'data_download.sh'));
   cpSync(join(repository, 'scripts/data-download'), join(project, 'scripts/data-download'), { recursive: true });
@@ -51,7 +56,8 @@ test('a job that is deleted is gone on with by the next one, all classes where t
   const { cluster, project, server, qsub, tree } = await makePlace(t);
   server.faults.push({ stallAfter: 4096 });
   const first = qsub();
-  await cluster.until(() => server.sentBytes >= 4096, 'the download');
+  const part = join(project, 'input/places365standard_easyformat.tar.part');
+  await cluster.until(() => statSync(part, { throwIfNoEntry: false })?.size === 4096, 'the download');
   cluster.call('qdel', first);
   await cluster.idle();
   assert.match(cluster.output(), /Stopped: by a signal\. Run it again to go on/);

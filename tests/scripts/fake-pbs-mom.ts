@@ -14,45 +14,45 @@ import {
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FakeJob, folderOf, home, jobIds, readJob, sequenceOf, speed, updateJob } from './fake-pbs-job.js';
+import { type FakeJob, type FakeJobs, sequenceOf } from './fake-pbs-job.js';
 
-/** Where the limit is noticed, as a part of the walltime: MOM looks at its jobs only now and then. */
-const noticed = 1.35;
-const killSeconds = { delete: 15, limit: 12 };
+/** How long what a job leaves running may take to end; OpenPBS gives it 12 or 15 s, which a busy machine may need. */
+const killSeconds = 120;
+/** How long the run itself outlives a requeued job. */
+const lostSeconds = 0.2;
 const killedForWalltime = -29;
 
 /** Runs a job when the one before it has ended, and again as often as it is requeued. */
-export async function runJob(id: string): Promise<void> {
+export async function runJob(top: string, jobs: FakeJobs, id: string): Promise<void> {
   process.umask(0o077);
-  const { depend } = readJob(id);
-  while (depend !== undefined && jobIds().some((other) => isMeant(other, depend) && readJob(other).state !== 'F')) {
+  const { depend } = jobs.read(id);
+  while (depend !== undefined && jobs.ids().some((other) => isMeant(other, depend) && jobs.read(other).state !== 'F')) {
+    if (jobs.takeWish(id) === 'delete') return jobs.setProgress(id, { runs: 0, state: 'F' });
     await sleep(50);
   }
-  for (;;) {
-    const { runs } = readJob(id);
+  for (let runs = 1; ; runs++) {
     const startedAt = new Date().toISOString();
-    const code = await runOnce(updateJob(id, { runs: runs + 1, state: 'R', startedAt, wish: undefined }));
-    if (code === 'rerun') continue;
-    updateJob(id, { state: 'F', exitCode: code });
-    return;
+    jobs.setProgress(id, { runs, state: 'R', startedAt });
+    const exitCode = await runOnce(top, jobs, jobs.read(id));
+    if (exitCode !== 'rerun') return jobs.setProgress(id, { runs, state: 'F', startedAt, exitCode });
   }
 }
 
 const isMeant = (id: string, wanted: string) =>
   id === wanted || (wanted.includes('[]') && id.replace(/\[\d+\]/, '[]') === wanted);
 
-async function runOnce(job: FakeJob): Promise<number | 'rerun'> {
-  const folder = folderOf(job.id);
+async function runOnce(top: string, jobs: FakeJobs, job: FakeJob): Promise<number | 'rerun'> {
+  const folder = jobs.folderOf(job.id);
   const script = join(folder, `${job.id}.SC`);
   writeFileSync(script, job.script, { mode: 0o700 });
   const spool = join(folder, `${job.id}.OU`);
   const output = openSync(spool, 'a');
   const shell = spawn('/bin/bash', [], {
     argv0: '-bash',
-    cwd: join(home, 'home'),
+    cwd: join(top, 'home'),
     detached: true,
     stdio: ['pipe', output, output],
-    env: environmentOf(job, join(folder, 'tmp')),
+    env: environmentOf(top, job, folder),
   });
   closeSync(output);
   shell.stdin?.end(`${script.replace(/[[\]]/g, '\\$&')}\n`);
@@ -62,26 +62,23 @@ async function runOnce(job: FakeJob): Promise<number | 'rerun'> {
     shellCode = code ?? 0x100 + (signal === null ? 0 : constants.signals[signal]);
   });
 
-  const walltime = clock(job.resources['walltime'] ?? '100:00:00');
-  const startedMs = performance.now();
-  let term: { at: number; why: 'delete' | 'limit' } | undefined;
+  let term: { atMs: number; isLimit: boolean } | undefined;
   for (;;) {
-    const elapsed = ((performance.now() - startedMs) / 1000) * speed;
-    const { wish } = readJob(job.id);
-    if (wish === 'rerun') {
+    const wish = jobs.takeWish(job.id);
+    if (wish === 'rerun' && term === undefined) {
       signalSession(session, 'SIGKILL', { spares: 'node' });
-      setTimeout(() => signalSession(session, 'SIGKILL'), 2000 / speed);
+      setTimeout(() => signalSession(session, 'SIGKILL'), lostSeconds * 1000);
       return 'rerun';
     }
     if (shellCode !== undefined && (term === undefined || processesOf(session).length === 0)) break;
-    if (term === undefined && (wish === 'delete' || elapsed >= walltime * noticed)) {
-      term = { at: elapsed, why: wish === 'delete' ? 'delete' : 'limit' };
-      const passed = Math.round(walltime * noticed);
-      const message = `=>> PBS: job killed: walltime ${passed} exceeded limit ${walltime}\n`;
-      if (term.why === 'limit') appendFileSync(spool, message);
+    if (wish !== undefined && term === undefined) {
+      term = { atMs: performance.now(), isLimit: wish === 'limit' };
+      const walltime = clock(job.resources['walltime'] ?? '100:00:00');
+      const message = `=>> PBS: job killed: walltime ${walltime + 1} exceeded limit ${walltime}\n`;
+      if (term.isLimit) appendFileSync(spool, message);
       signalSession(session, 'SIGTERM');
     }
-    if (term !== undefined && elapsed >= term.at + killSeconds[term.why]) signalSession(session, 'SIGKILL');
+    if (term !== undefined && performance.now() - term.atMs >= killSeconds * 1000) signalSession(session, 'SIGKILL');
     await sleep(20);
   }
   signalSession(session, 'SIGKILL');
@@ -89,21 +86,21 @@ async function runOnce(job: FakeJob): Promise<number | 'rerun'> {
     spool,
     join(job.workdir, `${job.name}.o${sequenceOf(job.id)}${job.index === undefined ? '' : `.${job.index}`}`),
   );
-  return term?.why === 'limit' ? killedForWalltime : shellCode;
+  return term?.isLimit ? killedForWalltime : shellCode;
 }
 
 /** The few variables of MOM's own, those that came with the job, and what is known of the job. */
-function environmentOf(job: FakeJob, temporary: string): NodeJS.ProcessEnv {
+function environmentOf(top: string, job: FakeJob, folder: string): NodeJS.ProcessEnv {
+  const temporary = join(folder, 'tmp');
   mkdirSync(temporary, { recursive: true });
-  const nodes = join(folderOf(job.id), 'nodes');
+  const nodes = join(folder, 'nodes');
   writeFileSync(nodes, 'node01\n');
   const cpus = /ncpus=(\d+)/.exec(job.resources['select'] ?? '')?.[1] ?? '1';
   return {
     PATH: '/bin:/usr/bin',
-    FAKE_PBS: home,
-    FAKE_PBS_SPEED: String(speed),
+    FAKE_PBS: top,
     ...job.variables,
-    HOME: join(home, 'home'),
+    HOME: join(top, 'home'),
     LOGNAME: 'student',
     USER: 'student',
     SHELL: '/bin/bash',
@@ -118,7 +115,7 @@ function environmentOf(job: FakeJob, temporary: string): NodeJS.ProcessEnv {
     PBS_NODEFILE: nodes,
     PBS_NODENUM: '0',
     PBS_TASKNUM: '1',
-    PBS_JOBDIR: join(home, 'home'),
+    PBS_JOBDIR: join(top, 'home'),
     ...(job.index !== undefined && {
       PBS_ARRAY_INDEX: String(job.index),
       PBS_ARRAY_ID: job.id.replace(/\[\d+\]/, '[]'),

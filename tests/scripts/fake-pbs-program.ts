@@ -2,10 +2,12 @@
 // fake-pbs.ts tells what it imitates.
 
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type FakeJob, home, readJob, updateJob, writeJob } from './fake-pbs-job.js';
+import { readFileSync } from 'node:fs';
+import { FakeJobs } from './fake-pbs-job.js';
 import { runJob } from './fake-pbs-mom.js';
+
+const top = process.env['FAKE_PBS'] ?? '';
+const jobs = new FakeJobs(top);
 
 /** Options of the command line win over the script's `#PBS` lines, which end at the first command. */
 function qsub(args: string[]): void {
@@ -35,8 +37,7 @@ function qsub(args: string[]): void {
   const name = options.get('-N') ?? path?.split('/').at(-1) ?? 'STDIN';
   if (!/^[A-Za-z][A-Za-z0-9_+-]{0,229}$/.test(name)) refuse('illegal -N value');
   const variables = { ...ownVariables(), ...givenVariables(options.get('-v') ?? '') };
-  const number = readdirSync(join(home, 'numbers')).length + 1;
-  writeFileSync(join(home, 'numbers', String(number)), '');
+  const number = jobs.newNumber();
   const [, first, last] = /^(\d+)-(\d+)/.exec(options.get('-J') ?? '') ?? [];
   const indices =
     first === undefined
@@ -45,9 +46,8 @@ function qsub(args: string[]): void {
   const depend = /depend=afterany:(\S+)/.exec(options.get('-W') ?? '')?.[1];
   for (const index of indices) {
     const id = `${number}${index === undefined ? '' : `[${index}]`}.fake`;
-    const common = { id, name, script, variables, resources, depend, index };
-    const unborn = { startedAt: undefined, exitCode: undefined, wish: undefined };
-    writeJob({ ...common, ...unborn, workdir: process.cwd(), runs: 0, state: depend === undefined ? 'Q' : 'H' });
+    const optional = { ...(depend !== undefined && { depend }), ...(index !== undefined && { index }) };
+    jobs.add({ id, name, script, workdir: process.cwd(), variables, resources, ...optional });
     spawn(process.execPath, [process.argv[1] ?? '', 'run', id], { detached: true, stdio: 'ignore' }).unref();
   }
   process.stdout.write(`${number}${first === undefined ? '' : '[]'}.fake\n`);
@@ -85,7 +85,7 @@ function givenVariables(list: string): Record<string, string> {
 }
 
 function qstat(args: readonly string[]): void {
-  const job = readJob(args.at(-1) ?? '');
+  const job = jobs.read(args.at(-1) ?? '');
   if (job.state === 'F' && !args.includes('-x')) {
     process.stderr.write(`qstat: ${job.id} Job has finished, use -x or -H to obtain historical job information\n`);
     process.exit(35);
@@ -136,11 +136,9 @@ function ctime(iso: string): string {
   return `${day} ${month} ${date.replace(/^0/, ' ')} ${time} ${year}`;
 }
 
-const wish = (id: string, wish: FakeJob['wish']) => void updateJob(id, { wish });
-
 const [, , verb, ...args] = process.argv;
 if (verb === 'qsub') qsub(args);
-else if (verb === 'run') await runJob(args[0] ?? '');
+else if (verb === 'run') await runJob(top, jobs, args[0] ?? '');
 else if (verb === 'qstat') qstat(args);
-else if (verb === 'qdel') wish(args[0] ?? '', 'delete');
-else if (verb === 'qrerun') wish(args[0] ?? '', 'rerun');
+else if (verb === 'qdel') jobs.setWish(args[0] ?? '', 'delete');
+else if (verb === 'qrerun') jobs.setWish(args[0] ?? '', 'rerun');

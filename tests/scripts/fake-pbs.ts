@@ -1,42 +1,34 @@
 // A small project under a stand-in for OpenPBS, of which there is no package to test with. The job scripts are the real
 // ones; the trainer is a stand-in too, which saves a number of steps where a run has its checkpoint, and stops in time as
-// the real one does.
+// the real one does. No clock decides what happens, so that a busy machine changes nothing: the trainer stops after a
+// number of steps, and a walltime is over when the test says so.
 //
-// What the scheduler does is what OpenPBS's source says and was seen of version 23.06, with all times divided by `speed`:
+// What the scheduler does is what OpenPBS's source says and was seen of version 23.06:
 // - A login shell in the user's home leads the job's session and reads one line, the path of the script's copy in a spool
 //   folder, which therefore is $0. The umask is 077. What a job prints is in the submission's folder when it has ended,
 //   as `name.o1`, or `name.o1.2` in an array.
 // - A job has variables of -v, PBS_O_* of the submitting shell, and MOM's. qsub and qstat are on PATH by the shell's
 //   profile alone.
 // - Before the walltime there is no signal. Some time after it, and at qdel, every process of the session gets TERM, so
-//   that the login shell ends; the others have 12 or 15 s before KILL. The exit status is -29 for the walltime, 271 for
+//   that the login shell ends; the others have some time before KILL. The exit status is -29 for the walltime, 271 for
 //   qdel, whatever the script returns. When the login shell ends by itself, KILL follows for what is left.
-// - qrerun kills and starts the script again from the top. Here the run itself lives on for 2 s, as where a node has lost
-//   its server.
+// - qrerun kills and starts the script again from the top. Here the run itself lives on for a moment, as where a node has
+//   lost its server.
 // - qsub refuses carriage returns, unknown resources, names of jobs with a dot, and -v with a variable that is not there.
 //   qstat breaks lines of more than 79 columns, and knows finished jobs only with -x.
 
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { type FakeJob, FakeJobs } from './fake-pbs-job.js';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const program = fileURLToPath(new URL('./fake-pbs-program.js', import.meta.url));
-const trainer = (speed: number) => `
+const trainer = `
 const fs = require('node:fs');
-const { execFileSync } = require('node:child_process');
 const args = process.argv.slice(2);
 const option = (name) => args.find((word) => word.startsWith('--' + name + '='))?.split('=').slice(1).join('=');
 const isProgress = args[0] === 'submit';
@@ -63,33 +55,24 @@ const save = (code, why) => {
   process.exit(code);
 };
 process.on('SIGTERM', () => save(75, 'signal'));
-if (!plan.deaf) {
-  const walltime = /walltime = (?:(\\d+):)?(?:(\\d+):)?(\\d+)/.exec(execFileSync('qstat', ['-f', process.env.PBS_JOBID], { encoding: 'utf8' }));
-  const limit = walltime ? Number(walltime[1] ?? 0) * 3600 + Number(walltime[2] ?? 0) * 60 + Number(walltime[3]) : 1e6;
-  setTimeout(() => save(75, 'deadline'), limit * 1000 / ${speed} * 0.5);
-}
 begin();
+const last = step + (plan.perJob ?? Infinity);
 setInterval(() => {
-  if (plan.stuck) return;
+  if (step >= last) save(75, 'deadline');
   step += 1;
   if (step >= plan.steps) save(0, 'done');
-}, 50);
+}, 20);
 `;
 
 export interface FakeCluster {
   readonly project: string;
-  /** What the trainer does: so many steps of 50 ms, or an exit code, or never a step, or no timer of its own. */
-  plan(plan: { steps?: number; exit?: number; stuck?: boolean; deaf?: boolean }): void;
+  /** What the trainer does: so many steps in all, after so many of them in one job it stops in time; or an exit code. */
+  plan(plan: { steps?: number; perJob?: number; exit?: number }): void;
   qsub(...args: string[]): string;
   call(program: 'qdel' | 'qrerun', id: string): void;
-  jobs(): {
-    id: string;
-    name: string;
-    runs: number;
-    state: string;
-    exitCode?: number;
-    resources: Record<string, string>;
-  }[];
+  /** Lets the scheduler find that a running job is over its walltime. */
+  exceedWalltime(id: string): void;
+  jobs(): FakeJob[];
   /** What the trainer did, line by line. */
   calls(): string[];
   /** What all jobs have printed so far. */
@@ -97,19 +80,20 @@ export interface FakeCluster {
   until(condition: () => boolean, what: string): Promise<void>;
   /** Until no job is left. */
   idle(): Promise<void>;
-  remove(): void;
+  /** Deletes the jobs that are left, and then everything. */
+  remove(): Promise<void>;
 }
 
-/** `speed` divides all of the scheduler's times. */
-export function makeFakeCluster({ speed = 10 } = {}): FakeCluster {
+export function makeFakeCluster(): FakeCluster {
   const top = mkdtempSync(join(tmpdir(), 'deep-cnn-pbs-'));
   const project = join(top, 'the project');
-  for (const folder of ['bin', 'home', 'jobs', 'numbers']) mkdirSync(join(top, folder));
+  for (const folder of ['bin', 'home']) mkdirSync(join(top, folder));
+  const jobs = new FakeJobs(top);
   for (const folder of ['scripts', 'dist']) mkdirSync(join(project, folder), { recursive: true });
   copyFileSync(join(repository, 'submit.pbs'), join(project, 'submit.pbs'));
   copyFileSync(join(repository, 'scripts/job.sh'), join(project, 'scripts/job.sh'));
   writeFileSync(join(project, 'environment.sh'), `PATH=${dirname(process.execPath)}:$PATH\n`);
-  writeFileSync(join(project, 'dist/cli.js'), trainer(speed));
+  writeFileSync(join(project, 'dist/cli.js'), trainer);
   writeFileSync(join(top, 'home', '.bash_profile'), `PATH='${join(top, 'bin')}':$PATH\n`);
   for (const name of ['qsub', 'qstat', 'qdel', 'qrerun']) {
     const path = join(top, 'bin', name);
@@ -117,7 +101,7 @@ export function makeFakeCluster({ speed = 10 } = {}): FakeCluster {
     writeFileSync(path, `#!/bin/sh\nexec setsid --wait '${process.execPath}' '${program}' ${name} "$@"\n`);
     chmodSync(path, 0o755);
   }
-  const env = { PATH: `${join(top, 'bin')}:/usr/bin:/bin`, FAKE_PBS: top, FAKE_PBS_SPEED: String(speed) };
+  const env = { PATH: `${join(top, 'bin')}:/usr/bin:/bin`, FAKE_PBS: top };
   const run = (name: string, args: readonly string[]) =>
     execFileSync(join(top, 'bin', name), args, {
       cwd: project,
@@ -137,9 +121,11 @@ export function makeFakeCluster({ speed = 10 } = {}): FakeCluster {
     plan: (plan) => writeFileSync(join(project, 'plan.json'), JSON.stringify({ steps: 20, ...plan })),
     qsub: (...args) => run('qsub', args).trim(),
     call: (name, id) => void run(name, [id]),
+    exceedWalltime: (id) => jobs.setWish(id, 'limit'),
     jobs: () =>
-      readdirSync(join(top, 'jobs'))
-        .map((id) => JSON.parse(textOf(join(top, 'jobs', id, 'job.json'))))
+      jobs
+        .ids()
+        .map((id) => jobs.read(id))
         .sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true })),
     calls: () =>
       textOf(join(project, 'calls'))
@@ -148,17 +134,26 @@ export function makeFakeCluster({ speed = 10 } = {}): FakeCluster {
     output: () =>
       cluster
         .jobs()
-        .map(({ id }) => `== ${id}\n${textOf(join(top, 'jobs', id, `${id}.OU`))}`)
+        .map(({ id }) => `== ${id}\n${textOf(join(jobs.folderOf(id), `${id}.OU`))}`)
         .join(''),
     until: async (condition, what) => {
-      const endMs = performance.now() + 40_000;
+      const endMs = performance.now() + 300_000;
       while (!condition()) {
         if (performance.now() > endMs) throw new Error(`waited in vain for ${what}:\n${cluster.output()}`);
         await sleep(30);
       }
     },
     idle: () => cluster.until(() => cluster.jobs().every(({ state }) => state === 'F'), 'the end of all jobs'),
-    remove: () => rmSync(top, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }),
+    remove: async () => {
+      const isIdle = () => {
+        const left = cluster.jobs().filter(({ state }) => state !== 'F');
+        // Again and again, since a job that is being handed in comes later.
+        for (const { id } of left) jobs.setWish(id, 'delete');
+        return left.length === 0;
+      };
+      await cluster.until(isIdle, 'the deletion of all jobs');
+      rmSync(top, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
   };
   cluster.plan({});
   return cluster;
