@@ -63,6 +63,12 @@ export async function findLearningRate(values: Values, { print, tell }: Voices):
   if (options.resume !== undefined) {
     throw new UserError('--resume does not go with find-lr', { mend: 'Leave it out: the test begins anew' });
   }
+  // One rate would be found for two networks, of which the second is the one that is trained longer.
+  if (options.unfreeze_epoch > 0) {
+    throw new UserError('--unfreeze_epoch does not go with find-lr', {
+      mend: 'Leave it out to find a rate for what is trained at first, and --freeze, too, for all that is trained later',
+    });
+  }
   const { modelNames } = await import('../models/registry.js');
   checkModelName(options.model, modelNames());
   const config = completeConfig(options);

@@ -8,13 +8,23 @@ export function isOutOfMemory(error: unknown): boolean {
   );
 }
 
-/** For a run that ends with it. */
-export function outOfMemory(batchSize: number, error: unknown): UserError {
+/**
+ * The same error, or what a user can do where it is want of memory. `checkpoint`: where what ends can be gone on with from,
+ * if anywhere; a run that goes on keeps its batch size.
+ */
+export function explainMemory(
+  error: unknown,
+  { batchSize, checkpoint }: { batchSize: number; checkpoint?: string | undefined },
+): unknown {
+  if (!isOutOfMemory(error)) return error;
   return new UserError(
     `There is no memory for a step of ${batchSize} images`,
     {
       found: messageOf(error).split('\n')[0] ?? '',
-      mend: 'Choose a smaller --batch_size and a larger --accumulate, or let --auto_batch do so. The last checkpoint is from before it: add --resume',
+      mend:
+        checkpoint === undefined
+          ? 'Choose a smaller --batch_size and a larger --accumulate, or let --auto_batch do so'
+          : `Go on from ${checkpoint} with --resume and --auto_batch`,
     },
     { cause: error },
   );

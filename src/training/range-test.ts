@@ -9,7 +9,7 @@ import { createBadImages } from './bad-images.js';
 import { trainEpoch } from './epoch.js';
 import { LearningRateRange, type RangePoint, type RangeSettings } from './lr-range.js';
 import { drawMix } from './mixing.js';
-import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
+import { explainMemory } from './out-of-memory.js';
 import { prepareTraining } from './prepare.js';
 import { isMixed } from './recipe.js';
 
@@ -39,7 +39,7 @@ export async function runRangeTest(
   try {
     for (let epoch = 0; !range.isOver; epoch++) await runEpoch(epoch);
   } catch (error) {
-    if (!(error instanceof RangeIsOver)) throw isOutOfMemory(error) ? outOfMemory(config.batch_size, error) : error;
+    if (!(error instanceof RangeIsOver)) throw explainMemory(error, { batchSize: config.batch_size });
   } finally {
     await prepared.close();
   }

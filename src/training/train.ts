@@ -13,7 +13,7 @@ import type { DataFingerprint } from './checkpoint/fingerprint.js';
 import { evaluateAll, type OnScores, type PassPlan, trainEpoch } from './epoch.js';
 import { LossCheck } from './loss-check.js';
 import { drawMix } from './mixing.js';
-import { isOutOfMemory, outOfMemory } from './out-of-memory.js';
+import { explainMemory } from './out-of-memory.js';
 import { prepareTraining } from './prepare.js';
 import { isMixed } from './recipe.js';
 import { resumeCommand } from './resume-command.js';
@@ -99,7 +99,7 @@ export async function train(
       steps.dropGroup();
       await record.save();
     }
-    throw isOutOfMemory(error) ? outOfMemory(config.batch_size, error) : error;
+    throw explainMemory(error, { batchSize: config.batch_size, checkpoint: record.checkpointPath });
   } finally {
     await prepared.close();
   }

@@ -50,6 +50,10 @@ describe('deep-cnn find-lr', () => {
       /Bad value for max_lr: expected more than the 1 of --min_lr/,
     );
     await assert.rejects(find({ resume: 'last' }), /--resume does not go with find-lr/);
+    await assert.rejects(
+      find({ freeze: 'backbone', unfreeze_epoch: 2 }),
+      /--unfreeze_epoch does not go with find-lr\. Leave it out .*, and --freeze, too/,
+    );
     await assert.rejects(find({ model: 'resnet17' }), /resnet18/);
   });
 });

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '#src/errors.js';
 import { openRuntime, type Runtime } from '#src/tensorflow/runtime.js';
 import { cutAtLeast } from '#src/training/batch-parts.js';
 import { availableBytes, partsThatFit } from '#src/training/memory-room.js';
-import { isOutOfMemory, outOfMemory } from '#src/training/out-of-memory.js';
+import { explainMemory, isOutOfMemory } from '#src/training/out-of-memory.js';
 import { compileSteps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
@@ -89,7 +90,19 @@ test("TensorFlow's and C++'s words for it are known, others are not", () => {
     assert.ok(isOutOfMemory(new Error(words)), words);
   }
   assert.ok(!isOutOfMemory(new Error('Incompatible shapes: [1] vs. [2]')));
-  assert.match(outOfMemory(128, new Error('OOM')).message, /a step of 128 images.*--batch_size.*--auto_batch/);
+});
+
+test('want of memory is told with a way on, which is --resume only where there is a checkpoint', () => {
+  const words = (checkpoint?: string) => {
+    const error = explainMemory(new Error('std::bad_alloc'), { batchSize: 128, checkpoint });
+    assert.ok(error instanceof UserError);
+    return error.message;
+  };
+  assert.match(words(), /a step of 128 images.*bad_alloc\. Choose a smaller --batch_size.*--auto_batch/);
+  assert.doesNotMatch(words(), /--resume/);
+  assert.match(words('/o/last.safetensors'), /Go on from \/o\/last\.safetensors with --resume and --auto_batch\./);
+  const other = new Error('a bug');
+  assert.equal(explainMemory(other, { batchSize: 128 }), other);
 });
 
 const splittable = {
