@@ -120,7 +120,7 @@ async function work(
   values: SweepValues,
   { start, print, pollMs }: SweepCommandParts,
 ): Promise<number> {
-  const [{ runSweep }, { SweepStop }, { startProgram }, { hasTestImages }] = await Promise.all([
+  const [{ runSweep }, { isStopSignal, SweepStop }, { startProgram }, { hasTestImages }] = await Promise.all([
     import('../sweep/sweep.js'),
     import('../sweep/stop.js'),
     import('../sweep/trainer.js'),
@@ -157,7 +157,7 @@ async function work(
         const child = startIt(words, {});
         const end = await stop.handingOn(child.kill, child.ended);
         if (end.code === exitCode.ok) return readTest(rootDir, run, trial);
-        if (stop.asked) return 'stopped';
+        if (isStopSignal(end.signal) || stop.asked) return 'stopped';
         throw new UserError('The best network could not be tested', {
           mend: 'See above why; mend it, and start the sweep again, which does nothing else',
         });

@@ -8,7 +8,7 @@ import { latestRunDescription } from '../reporting/run-description.js';
 import type { ClaimedTrial } from './claim.js';
 import { prunerFor, runName, type SweepDefinition } from './definition.js';
 import { metricOf, worthOf } from './run-results.js';
-import type { SweepStop } from './stop.js';
+import { isStopSignal, type SweepStop } from './stop.js';
 import type { Study, Trial } from './study.js';
 import { type ChildProgram, describeEnd, type ProcessEnd, type StartProgram } from './trainer.js';
 
@@ -58,7 +58,7 @@ export async function runTrial({ trial, lock }: ClaimedTrial, parts: TrialParts)
     if (pruned !== undefined) continue;
     const isFinished = latestRunDescription({ root_dir: rootDir, run_name: run })?.state === 'finished';
     if (end.code === exitCode.ok && isFinished) continue;
-    if (end.code === exitCode.resumable || stop.asked) return 'stopped';
+    if (end.code === exitCode.resumable || isStopSignal(end.signal) || stop.asked) return 'stopped';
     failures.push(whatFailed(end));
     await study.note(trial.number, { failures });
     if (failures.length > definition.retries) return fail(whatFailed(end));
@@ -83,9 +83,9 @@ function wordsFor(trial: Trial, run: string, { definition, options }: TrialParts
   return ['train', ...options(), ...chosen, '--test=False', '--resume=auto', `--run_name=${run}`];
 }
 
-/** Weights & Biases shows the runs of a sweep together. */
+/** Weights & Biases shows the runs of a sweep together, unless the environment names another group. */
 function groupOf({ name }: SweepDefinition): Record<string, string> {
-  return process.env['WANDB_RUN_GROUP'] === undefined ? { WANDB_RUN_GROUP: name } : {};
+  return process.env['WANDB_RUN_GROUP']?.trim() ? {} : { WANDB_RUN_GROUP: name };
 }
 
 const epochsOf = ({ params }: Trial, { parameters }: SweepDefinition): number => {

@@ -3,6 +3,14 @@
 /** What schedulers, terminals and people send to stop a program. */
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGXCPU'] as const;
 
+/**
+ * Whether a process ended by a signal that asks to stop, as one does that has nothing to save yet. Where a scheduler sends
+ * it to all processes of a job, the sweep may hear of that end before it hears the signal itself.
+ */
+export function isStopSignal(signal: NodeJS.Signals | null): boolean {
+  return stopSignals.some((stopSignal) => stopSignal === signal);
+}
+
 export class SweepStop {
   #asked: NodeJS.Signals | undefined;
   #handOn: ((signal: NodeJS.Signals) => void) | undefined;

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { describeJob } from '../cluster/job.js';
 
 /** How a process ended. */
 export interface ProcessEnd {
@@ -18,15 +19,16 @@ export interface ChildProgram {
 export type StartProgram = (words: readonly string[], env: Readonly<Record<string, string>>) => ChildProgram;
 
 /**
- * Starts a program of Node's. It writes to our screen, and is in a process group of its own: a terminal's Ctrl-C reaches it
- * once, handed on by us.
+ * Starts a program of Node's. It writes to our screen, and is in a session of its own, so that a terminal's Ctrl-C reaches
+ * it once, handed on by us. In a batch job it stays in the job's: PBS ends the processes of that session and no others, and
+ * a trial must not outlive its job.
  */
 export function starterOf(program: string): StartProgram {
   return (words, env) => {
     const child = spawn(process.execPath, [program, ...words], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'inherit', 'inherit'],
-      detached: true,
+      detached: describeJob() === undefined,
     });
     return {
       ended: new Promise((resolve, reject) => {

@@ -20,6 +20,8 @@ export async function lackOfOptuna(): Promise<string | undefined> {
   }
 }
 
+export const workerProgram = fileURLToPath(new URL('./worker.js', import.meta.url));
+
 export interface Worker {
   process: ChildProcess;
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }>;
@@ -39,15 +41,11 @@ export class SweepPlace {
 
   start(options: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = {}): Worker {
     const all = { root_dir: this.root, data_dir: join(this.root, 'data'), ...options };
-    const words = Object.entries(all).map(([name, value]) => `${name}=${value}`);
-    const child = spawn(
-      process.execPath,
-      [fileURLToPath(new URL('./worker.js', import.meta.url)), this.file, ...words],
-      {
-        env: { ...process.env, ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+    const words = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
+    const child = spawn(process.execPath, [workerProgram, 'sweep', this.file, ...words], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

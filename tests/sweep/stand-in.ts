@@ -1,6 +1,7 @@
 // Stands in for this program in tests of sweeps: `train` leaves the description of a run whose loss follows from its
-// options, an epoch every few milliseconds, goes on where it was killed, and saves on SIGTERM; `evaluate` leaves an
-// evaluation. Two at once under one name, which must never be, are noted in outputs/overlaps.
+// options, an epoch every few milliseconds (none while there is a file outputs/hold), goes on where it was killed, and saves
+// on SIGTERM; `evaluate` leaves an evaluation. Two at once under one name, which must never be, are noted in
+// outputs/overlaps. Runs named in STAND_IN_OUT_OF_TIME stop once after their first epoch, as at the end of a job.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,11 @@ import { writeTextAtomically } from '#src/atomic-file.js';
 const [verb = '', ...words] = process.argv.slice(2);
 const options = new Map(words.map((word) => /^--([^=]+)(?:=(.*))?$/.exec(word)?.slice(1) as [string, string]));
 const root = options.get('root_dir') ?? '';
-const { STAND_IN_EPOCH_MS: epochMs = '5', STAND_IN_FAILS: failing = '' } = process.env;
+const {
+  STAND_IN_EPOCH_MS: epochMs = '5',
+  STAND_IN_FAILS: failing = '',
+  STAND_IN_OUT_OF_TIME: outOfTime = '',
+} = process.env;
 
 let isStopped = false;
 process.on('SIGTERM', () => {
@@ -39,12 +44,15 @@ async function train(run: string): Promise<number> {
   };
   write('running');
   const total = Number(options.get('epochs') ?? 2);
+  const stopsEarly = epochs.length === 0 && outOfTime.split(',').includes(run);
   while (epochs.length < total) {
-    await sleep(Number(epochMs));
+    do await sleep(Number(epochMs));
+    while (existsSync(join(root, 'outputs', 'hold')) && !isStopped);
     if (isStopped) return 75;
     const loss = lossAfter(epochs.length + 1);
     epochs.push({ epoch: epochs.length + 1, validation: { loss, precisionAt1: 100 / (1 + loss), precisionAt5: 100 } });
     write('running');
+    if (stopsEarly) return 75;
   }
   write('finished');
   rmSync(mark);

@@ -1,4 +1,4 @@
-// A process that works on a sweep, with the stand-in for what trains: `node worker.js FILE OPTION=VALUE...`.
+// `deep-cnn sweep` with the stand-in for what trains: `node worker.js sweep FILE --OPTION=VALUE...`.
 
 import { fileURLToPath } from 'node:url';
 import { runSweepCommand, sweepOptions } from '#src/commands/sweep.js';
@@ -6,12 +6,18 @@ import { UserError } from '#src/errors.js';
 import { readValues } from '#src/options/from-values.js';
 import { starterOf } from '#src/sweep/trainer.js';
 
-const [file = '', ...words] = process.argv.slice(2);
-const options = Object.fromEntries(words.map((word) => word.split('=') as [string, string]));
+const words = process.argv.slice(3);
+const operands = words.filter((word) => !word.startsWith('--'));
+const options = Object.fromEntries(
+  words.flatMap((word) => {
+    const [, name, value] = /^--([^=]+)=(.*)$/.exec(word) ?? [];
+    return name === undefined ? [] : [[name, value]];
+  }),
+);
 const start = starterOf(fileURLToPath(new URL('./stand-in.js', import.meta.url)));
 try {
   const { values, given } = readValues(sweepOptions, options);
-  process.exitCode = await runSweepCommand(values, [file], given, {
+  process.exitCode = await runSweepCommand(values, operands, given, {
     start,
     pollMs: 20,
     print: console.log,
