@@ -155,7 +155,7 @@ interface TellingParts extends TrainParts {
 }
 
 /** The page of results is left to `deep-cnn report` where it would take longer: a stopped run's job may be about to end. */
-const reportMs = { finished: 60_000, stopped: 5000 };
+const reportMs = { finished: 60_000, stopped: 5000, failed: 5000 };
 /** For what comes after it. */
 const endMs = 1000;
 
@@ -174,14 +174,16 @@ async function trainAndTell(config: TrainConfig, parts: TellingParts): Promise<n
   };
   const runReport = new RunReport(setting.files, report);
   const onTested = runReport.addTested.bind(runReport);
+  const writePage = (end: keyof typeof reportMs) => runReport.write(Math.min(reportMs[end], msLeft() - endMs));
   try {
     for (const message of warnings) report({ kind: 'warning', message });
     const train = await loadTrainer();
     const outcome = await train(config, report, { ...setting, onTested });
-    await runReport.write(Math.min(reportMs[outcome], msLeft() - endMs));
+    await writePage(outcome);
     return outcome === 'stopped' ? exitCode.resumable : exitCode.ok;
   } catch (error) {
     report({ kind: 'failed', message: messageOf(error) });
+    await writePage('failed');
     throw error;
   } finally {
     await reporters.close();

@@ -16,6 +16,7 @@ export class RunReport {
   readonly #files: RunFiles;
   readonly #report: Report;
   #test: TestRecord | undefined;
+  #isTested = false;
   #trouble: unknown;
 
   /** `report` hears where the page is, or why there is none. */
@@ -26,6 +27,7 @@ export class RunReport {
 
   note(event: TrainingEvent): void {
     if (event.kind === 'dataset') this.#test = new TestRecord(event.classes);
+    else if (event.kind === 'tested') this.#isTested = true;
   }
 
   /** Adds a batch of the test: scores are [N, classes], row-major. */
@@ -45,7 +47,8 @@ export class RunReport {
     if (!existsSync(description)) return;
     try {
       if (this.#trouble !== undefined) throw this.#trouble;
-      const detail = this.#test?.detail;
+      // Of a test that was cut short, nothing is told.
+      const detail = this.#isTested ? this.#test?.detail : undefined;
       if (detail) writeTestDetail(this.#files, detail);
       if (await inThread(description, limitMs)) {
         this.#report({ kind: 'saved', what: 'report', path: reportFile(this.#files) });

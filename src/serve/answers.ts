@@ -4,7 +4,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { UnreadableImageError } from '../data/unreadable-image.js';
 import { HttpError } from './http-error.js';
 
-/** The page's own policy stands in its HTML as well, for other servers; workers get theirs from here. */
+/**
+ * The page's own, which stands in src/page/index.html for servers that send none, and that nobody may frame it. Not read
+ * from there: all answers have it, not the page alone, and workers get theirs from here.
+ */
 const policy = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",

@@ -16,7 +16,7 @@ describe('the page at the end of a run', () => {
   });
   after(() => removeRoot(root));
 
-  async function run(options: TrainOptions, { stopsAfterStep = false } = {}) {
+  async function run(options: TrainOptions, onTold: (event: TrainingEvent, stop: AbortController) => void = () => {}) {
     const events: TrainingEvent[] = [];
     const stop = new AbortController();
     const small = {
@@ -29,11 +29,15 @@ describe('the page at the end of a run', () => {
     const places = { data_dir: join(root, 'data'), root_dir: root, device: 'cpu' } as const;
     const onEvent = (event: TrainingEvent) => {
       events.push(event);
-      if (stopsAfterStep && event.kind === 'step') stop.abort();
+      onTold(event, stop);
     };
     await train({ ...small, ...places, ...options }, { onEvent, signal: stop.signal });
     return events;
   }
+
+  // A busy machine may have no time for the page of a run that ends before its end.
+  const hadNoTime = (events: readonly TrainingEvent[]) =>
+    only(events, 'note').some(({ message }) => /no time to write the page/.test(message));
 
   const results = () => join(root, 'outputs', 'results');
   const fileOf = (run: string, ending: string) => {
@@ -69,11 +73,25 @@ describe('the page at the end of a run', () => {
   });
 
   test('of a run that is stopped tells what there is', async () => {
-    const events = await run({ epochs: 2, run_name: 'cut' }, { stopsAfterStep: true });
+    const events = await run({ epochs: 2, run_name: 'cut' }, ({ kind }, stop) => {
+      if (kind === 'step') stop.abort();
+    });
     assert.equal(only(events, 'stopped').length, 1);
     assert.deepEqual(only(events, 'warning'), []);
-    // A busy machine may have had no time for it.
-    if (only(events, 'note').some(({ message }) => /no time to write the page/.test(message))) return;
+    if (hadNoTime(events)) return;
     assert.match(readFileSync(fileOf('cut', '.html'), 'utf8'), /Stopped: an AbortSignal/);
+  });
+
+  test('of a run that fails tells why, and nothing of half a test', async () => {
+    const events: TrainingEvent[] = [];
+    const failing = run({ epochs: 1, run_name: 'broken' }, (event) => {
+      events.push(event);
+      if (event.kind === 'evaluation-step' && only(events, 'trained').length > 0) throw new Error('the disk is gone');
+    });
+    await assert.rejects(failing, /^Error: the disk is gone$/);
+    assert.deepEqual(only(events, 'failed'), [{ kind: 'failed', message: 'the disk is gone' }]);
+    assert.ok(!readdirSync(results()).some((name) => /^broken.*test\.json$/.test(name)));
+    if (hadNoTime(events)) return;
+    assert.match(readFileSync(fileOf('broken', '.html'), 'utf8'), /Failed: the disk is gone/);
   });
 });

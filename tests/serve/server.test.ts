@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnreadableImageError } from '#src/data/unreadable-image.js';
+import { pageFiles } from '#src/export/page-files.js';
 import { type ServerLimits, startServer } from '#src/serve/server.js';
 import { createSite } from '#src/serve/site.js';
 
@@ -222,12 +223,19 @@ describe('the page', () => {
     const response = await fetch(url);
     assert.equal(await response.text(), '<!doctype html>');
     assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8');
-    assert.match(response.headers.get('content-security-policy') ?? '', /default-src 'none'.*frame-ancestors 'none'/);
     assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
     const script = await fetch(`${url}/page/main.js?v=1`, { method: 'HEAD' });
     assert.equal(script.headers.get('content-type'), 'text/javascript; charset=utf-8');
     assert.equal(script.headers.get('content-length'), '10');
     assert.equal(await script.text(), '');
+  });
+
+  test('has the policy that stands in it from the server too, which can forbid frames', async (t) => {
+    const html = (await pageFiles()).get('index.html');
+    const own = /<meta\s+http-equiv="Content-Security-Policy"\s+content="([^"]+)"/.exec(String(html))?.[1];
+    assert.ok(own?.startsWith("default-src 'none'; "));
+    const { headers } = await fetch((await start(t)).url);
+    assert.equal(headers.get('content-security-policy'), `${own}; frame-ancestors 'none'`);
   });
 
   test('is sent again only when it has changed', async (t) => {
