@@ -1,9 +1,9 @@
 // How images and labels enter the graph: as bytes, a quarter of what floats would take, normalised inside.
 
 import type { Graph, Tensor } from '../graph/graph.js';
-import { concat, shapeOf, slice } from '../graph/ops/array.js';
-import { intConstant, placeholder } from '../graph/ops/source.js';
-import { type InputImages, imagesOfWords, normalised } from '../models/image-input.js';
+import { shapeOf, slice } from '../graph/ops/array.js';
+import { placeholder } from '../graph/ops/source.js';
+import { type InputImages, imagesOfWords, normalised, someImages } from '../models/image-input.js';
 
 export type { InputImages };
 
@@ -19,15 +19,12 @@ export interface GraphInput {
 }
 
 export function graphInput(graph: Graph, preprocessing: InputImages): GraphInput {
-  const { crop } = preprocessing;
   const pixels = placeholder(graph, 'pixels', 'int32', [null]);
   const labels = placeholder(graph, 'labels', 'int32', [null]);
   const bytesOfImages = graph.scope('input', () => imagesOfWords(pixels, shapeOf(labels), preprocessing));
   const images = graph.scope('input', () => normalised(bytesOfImages, preprocessing));
   const part = (first: Tensor, count: Tensor) => {
-    const [zero, all] = [intConstant(graph, [0, 0, 0]), intConstant(graph, [-1, -1, -1])];
-    const start = concat([first, zero], 0);
-    const taken = slice(bytesOfImages, start, concat([count, all], 0), [null, crop, crop, 3]);
+    const taken = someImages(bytesOfImages, first, count);
     return { images: normalised(taken, preprocessing), labels: slice(labels, first, count, [null]) };
   };
   return { pixels, labels, images, part };
