@@ -19,7 +19,8 @@ const help = `Usage: npm run bench -- [options]
   --precision=P        arithmetic: fp32, bf16, fp16 (fp32; with --suite the first two, or those given, joined by commas)
   --device=DEVICE      auto, cpu or cuda (auto)
   --pytorch=PYTHON     also measure PyTorch, with this Python; it needs torch, torchvision and pillow
-  --pytorch_mode=MODE  its setting, of nchw, channels_last, bf16 and compile, joined by + (nchw)
+  --pytorch_mode=MODE  its setting, of nchw, channels_last, bf16 and compile, joined by + (nchw); with --suite several,
+                       joined by commas (five of them)
   --rounds=N           with --pytorch or --suite: turns of each (2)
   --suite              training steps of several networks in all precisions (and, with --pytorch, all of its settings),
                        in turns, into a table and a plot in bench/results
@@ -28,8 +29,8 @@ const help = `Usage: npm run bench -- [options]
 const allPrecisions = ['fp32', 'bf16', 'fp16'] as const;
 const settings = readSettings();
 if (settings.suite) {
-  const { models, batchSizes, precisions, device, steps, rounds, pytorch } = settings;
-  const path = await runSuite({ models, batchSizes, precisions, device, steps, rounds, pytorch });
+  const { models, batchSizes, precisions, device, steps, rounds, pytorch, pytorchModes } = settings;
+  const path = await runSuite({ models, batchSizes, precisions, device, steps, rounds, pytorch, pytorchModes });
   console.log(`Wrote ${path}.md, .json, .svg and .png`);
   process.exit(0);
 }
@@ -66,7 +67,8 @@ async function measureOurs(work: Omit<Work, 'what'>): Promise<Figures> {
 }
 
 function measurePytorch(python: string, images: string): Promise<Figures> {
-  const { model, batchSize, steps, pytorchMode: mode } = settings;
+  const { model, batchSize, steps, pytorchModes } = settings;
+  const mode = pytorchModes?.[0] ?? 'nchw';
   return startPytorch(python, { model, batchSize, steps, mode }, [`--folder=${images}`]);
 }
 
@@ -113,7 +115,8 @@ function readSettings() {
     const models = list(values.model)?.map((name) => oneOf('model', name, modelNames()));
     const batchSizes = list(values.batch_size)?.map((size) => count('batch_size', size));
     const precisions = list(values.precision)?.map((name) => oneOf('precision', name, allPrecisions));
-    if (!values.suite && [models, batchSizes, precisions].some((given) => given && given.length > 1)) {
+    const pytorchModes = list(values.pytorch_mode);
+    if (!values.suite && [models, batchSizes, precisions, pytorchModes].some((given) => given && given.length > 1)) {
       throw new Error('Only --suite measures several.');
     }
     return {
@@ -127,7 +130,7 @@ function readSettings() {
       precision: precisions?.[0] ?? 'fp32',
       device: oneOf('device', values.device ?? 'auto', ['auto', 'cpu', 'cuda'] as const),
       pytorch: values.pytorch,
-      pytorchMode: values.pytorch_mode ?? 'nchw',
+      pytorchModes,
       rounds: count('rounds', values.rounds ?? '2'),
     };
   } catch (error) {

@@ -6,6 +6,7 @@ import { preprocessings } from '#src/data/preprocessing.js';
 import { epochOrder } from '#src/data/random.js';
 import { defaultWorkers } from '#src/data/threads.js';
 import { findModel } from '#src/models/registry.js';
+import { gpuMegabytesInUse } from '#src/tensorflow/gpu.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { trainEpoch } from '#src/training/epoch.js';
 import { floatTypeOf, type Precision } from '#src/training/precision-choice.js';
@@ -31,6 +32,7 @@ const work = JSON.parse(process.argv[2] ?? '{}') as Work;
 console.log(JSON.stringify(work.what === 'loader' ? await measureLoading(work) : await measureTraining(work)));
 
 async function measureTraining({ what, model: name, batchSize, steps: stepCount, device, precision, folder }: Work) {
+  const gpuMbBefore = gpuMegabytesInUse();
   const model = findModel(name);
   if (!model) throw new Error(`There is no model ${name}.`);
   const runtime = await openRuntime(device);
@@ -46,13 +48,18 @@ async function measureTraining({ what, model: name, batchSize, steps: stepCount,
   const firstStepSeconds = performance.now() / 1000;
   steps.train(batch, 1e-3);
 
+  /** TensorFlow keeps what it has taken, so that what is in use is the most that was. */
+  const memory = () => ({
+    peak_rss_mb: process.resourceUsage().maxRSS / 1024,
+    ...(runtime.device === 'cuda' && { peak_gpu_mb: gpuMegabytesInUse() - gpuMbBefore }),
+  });
   const perSecond = (ms: number) => (batchSize * stepCount * 1000) / ms;
   if (what === 'steps') {
     const ms: number[] = [];
     for (let step = 0; step < stepCount; step++) ms.push(await timed(() => steps.train(batch, 1e-3)));
     return {
       train_images_per_second: (batchSize * 1000) / median(ms),
-      peak_rss_mb: process.resourceUsage().maxRSS / 1024,
+      ...memory(),
       first_step_seconds: firstStepSeconds,
       tensorflow: runtime.tensorflowVersion,
     };
@@ -72,7 +79,7 @@ async function measureTraining({ what, model: name, batchSize, steps: stepCount,
     stepMs.push(await timed(() => repeat(stepCount, () => steps.train(batch, 1e-3))));
     epochMs.push(await timed(() => realEpoch(round)));
   }
-  const peakRssMb = process.resourceUsage().maxRSS / 1024;
+  const peaks = memory();
   const tensors = runtime.tensorCount();
 
   steps.evaluate(batch);
@@ -83,7 +90,7 @@ async function measureTraining({ what, model: name, batchSize, steps: stepCount,
     epoch_images_per_second: perSecond(median(epochMs)),
     /** Medians of pairs measured one after the other. */
     epoch_to_step_ratio: median(stepMs.map((ms, round) => ms / (epochMs[round] ?? Number.NaN))),
-    peak_rss_mb: peakRssMb,
+    ...peaks,
     first_step_seconds: firstStepSeconds,
     tensors,
     device: runtime.device,

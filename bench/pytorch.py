@@ -8,6 +8,7 @@ import argparse
 import json
 import resource
 import statistics
+import subprocess
 import time
 
 started = time.perf_counter()
@@ -31,6 +32,7 @@ def main():
     parser.add_argument("--folder")
     options = parser.parse_args()
 
+    gpu_mb_before = gpu_megabytes_in_use()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last if "channels_last" in options.mode else torch.contiguous_format
     model = torchvision.models.get_model(options.model, weights=None, num_classes=CLASSES)
@@ -53,11 +55,18 @@ def main():
     first_step_seconds = time.perf_counter() - started
     train_step(images, labels)
 
+    def memory():
+        """PyTorch keeps what it has taken of a GPU, so that what is in use is the most that was."""
+        peaks = {"peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        if device.type == "cuda":
+            peaks["peak_gpu_mb"] = gpu_megabytes_in_use() - gpu_mb_before
+        return peaks
+
     if options.steps_only:
         seconds = [timed(lambda: train_step(images, labels)) for _ in range(options.steps)]
         figures = {
             "train_images_per_second": options.batch_size / statistics.median(seconds),
-            "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            **memory(),
             "first_step_seconds": first_step_seconds,
             "torch": torch.__version__,
         }
@@ -89,7 +98,7 @@ def main():
     for _ in range(ROUNDS):
         step_seconds.append(timed(lambda: [train_step(images, labels) for _ in range(options.steps)]))
         epoch_seconds.append(timed(real_epoch))
-    peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peaks = memory()
 
     model.eval()
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled="bf16" in options.mode):
@@ -101,7 +110,7 @@ def main():
         "train_images_per_second": count / statistics.median(step_seconds),
         "eval_images_per_second": count / eval_seconds,
         "epoch_images_per_second": count / statistics.median(epoch_seconds),
-        "peak_rss_mb": peak_rss_mb,
+        **peaks,
         "first_step_seconds": first_step_seconds,
         "device": device.type,
         "loader_images_per_second": loader_rate(loader, options.batch_size),
@@ -127,6 +136,15 @@ def loader_rate(loader, batch_size, wanted=2000):
     start = time.perf_counter()
     delivered = sum(len(labels) for _, labels in batches)
     return delivered / (time.perf_counter() - start)
+
+
+def gpu_megabytes_in_use():
+    """On all GPUs together, whoever uses them; 0 where there is none."""
+    query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    try:
+        return sum(map(int, subprocess.run(query, capture_output=True, check=True, text=True).stdout.split()))
+    except (OSError, subprocess.CalledProcessError):
+        return 0
 
 
 def timed(action):

@@ -5,6 +5,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type PlotSpec, plotColours, renderPlot, svgToPng } from '#src/reporting/plot.js';
+import { listGpus } from '#src/tensorflow/gpu.js';
 import type { Precision } from '#src/training/precision-choice.js';
 import { type Figures, measure, startPytorch } from './start.js';
 
@@ -19,6 +20,8 @@ export interface SuiteOptions {
   rounds: number;
   /** The Python that has PyTorch, where it is to be measured. */
   pytorch: string | undefined;
+  /** Its modes in place of the suite's own. */
+  pytorchModes: readonly string[] | undefined;
 }
 
 export interface Row {
@@ -27,6 +30,8 @@ export interface Row {
   setting: string;
   imagesPerSecond: number;
   peakRssMb: number;
+  /** Of a GPU's memory, where the steps ran on one. */
+  peakGpuMb?: number;
   firstStepSeconds: number;
 }
 
@@ -60,7 +65,8 @@ export async function runSuite(options: SuiteOptions): Promise<string> {
     }
   }
   const date = new Date().toISOString().slice(0, 10);
-  const processor = cpus()[0]?.model.trim() ?? 'unknown';
+  const isOnGpu = rows.some(({ peakGpuMb }) => peakGpuMb !== undefined);
+  const processor = (isOnGpu ? listGpus()[0]?.split(',')[0] : cpus()[0]?.model.trim()) ?? 'unknown';
   const { steps, rounds } = options;
   const about = { date, processor, cores: cpus().length, node: process.version, ...versions, steps, rounds };
   const folder = fileURLToPath(new URL('../../bench/results', import.meta.url));
@@ -77,7 +83,7 @@ export async function runSuite(options: SuiteOptions): Promise<string> {
 /** One network: each setting once, then each a second time, and so on, so that a noisy minute meets all alike. */
 async function measureAll(
   { model, batchSize }: Pick<Row, 'model' | 'batchSize'>,
-  { device, steps, rounds, pytorch, precisions }: SuiteOptions,
+  { device, steps, rounds, pytorch, pytorchModes = Object.keys(pytorchSettings), precisions }: SuiteOptions,
   versions: Record<string, string>,
 ): Promise<Row[]> {
   const settings = new Map<string, () => Promise<Figures>>();
@@ -86,8 +92,10 @@ async function measureAll(
     settings.set(`deep-cnn ${precision}`, () => measure(work));
   }
   if (pytorch !== undefined) {
-    for (const [mode, setting] of Object.entries(pytorchSettings)) {
-      settings.set(setting, () => startPytorch(pytorch, { model, batchSize, steps, mode }, ['--steps_only']));
+    for (const mode of pytorchModes) {
+      settings.set(pytorchSettings[mode] ?? `PyTorch ${mode}`, () =>
+        startPytorch(pytorch, { model, batchSize, steps, mode }, ['--steps_only']),
+      );
     }
   }
   const turns = new Map<string, Figures[]>();
@@ -110,22 +118,26 @@ function summary(turns: readonly Figures[]) {
   return {
     imagesPerSecond: Math.max(...all('train_images_per_second')),
     peakRssMb: Math.max(...all('peak_rss_mb')),
+    ...(turns.every((figures) => 'peak_gpu_mb' in figures) && { peakGpuMb: Math.max(...all('peak_gpu_mb')) }),
     firstStepSeconds: Math.min(...all('first_step_seconds')),
   };
 }
 
 export function table(about: About, rows: readonly Row[]): string {
+  const memory = rows.some(({ peakGpuMb }) => peakGpuMb !== undefined) ? 'peakGpuMb' : 'peakRssMb';
   const cells = rows.map((row) => {
     const base = rows.find(
       ({ model, batchSize, setting }) =>
         model === row.model && batchSize === row.batchSize && setting === pytorchDefault,
     );
-    const ratio = (of: 'imagesPerSecond' | 'peakRssMb') => (base ? (row[of] / base[of]).toFixed(2) : '');
+    const ratio = (of: 'imagesPerSecond' | typeof memory) => {
+      return base ? (Number(row[of]) / Number(base[of])).toFixed(2) : '';
+    };
     const figures = [
       row.imagesPerSecond.toFixed(1),
       ratio('imagesPerSecond'),
-      row.peakRssMb.toFixed(0),
-      ratio('peakRssMb'),
+      Number(row[memory]).toFixed(0),
+      ratio(memory),
       row.firstStepSeconds.toFixed(1),
     ];
     return `| ${[row.model, row.batchSize, row.setting, ...figures].join(' | ')} |`;
@@ -137,7 +149,7 @@ export function table(about: About, rows: readonly Row[]): string {
         ', ',
       )}. A full training step at 224 x 224, Adam; of all turns the fastest. The ratios are to PyTorch's default, NCHW in float32.`,
     '',
-    '| Network | Batch | Setting | Images/s | Ratio | Peak memory, MB | Ratio | Start to first step, s |',
+    `| Network | Batch | Setting | Images/s | Ratio | Peak ${memory === 'peakGpuMb' ? 'GPU ' : ''}memory, MB | Ratio | Start to first step, s |`,
     '|---|---|---|---|---|---|---|---|',
     ...cells,
     '',

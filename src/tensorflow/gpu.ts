@@ -33,6 +33,12 @@ export function listGpus(): string[] {
   return answer.split('\n').filter(Boolean);
 }
 
+/** Megabytes (2^20 bytes) in use on all GPUs together, whoever uses them; 0 where there is none. */
+export function gpuMegabytesInUse(): number {
+  const answer = askNvidiaSmi('--query-gpu=memory.used', '--format=csv,noheader,nounits');
+  return answer.split('\n').reduce((total, line) => total + Number(line), 0);
+}
+
 /** A library that TensorFlow opens at run time. */
 export interface GpuLibrary {
   name: string;
