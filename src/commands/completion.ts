@@ -2,13 +2,13 @@
 // which knows its tables, the models and the runs: `deep-cnn completion words` reads the words up to the cursor from
 // standard input, one a line, and prints those that may take the last one's place.
 
-import { readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { exitCode, UserError } from '../errors.js';
 import { completions, type WordSources } from '../options/completion.js';
 import { quoted } from '../options/given.js';
 import { projectRoot } from '../options/paths.js';
+import { readableNames } from '../readable-names.js';
 import { modelFile } from '../reporting/run-files.js';
 import type { Command } from './command.js';
 
@@ -90,18 +90,9 @@ const sources: WordSources = {
   models: async () => (await import('../models/registry.js')).modelNames(),
   runs: (rootDir = projectRoot()) => {
     const ending = '.safetensors';
-    const names = namesIn(dirname(modelFile({ root_dir: rootDir, run_name: '' }))).filter((name) =>
+    const names = readableNames(dirname(modelFile({ root_dir: rootDir, run_name: '' }))).filter((name) =>
       name.endsWith(ending),
     );
     return names.map((name) => name.slice(0, -ending.length)).filter((name) => !name.endsWith('.best'));
   },
 };
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    // Nothing has been trained there.
-    return [];
-  }
-}

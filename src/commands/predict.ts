@@ -13,6 +13,7 @@ import { flag, integer, optionalText, type ValuesOf } from '../options/spec.js';
 import type { CountProgress } from '../reporting/count-progress.js';
 import type { ScreenStream } from '../reporting/progress.js';
 import type { WriteRows } from '../reporting/row-output.js';
+import { abbreviate, count } from '../wording.js';
 import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
@@ -180,7 +181,7 @@ function add(counts: Counts, { error, isCorrect }: Prediction): void {
 
 function summary({ read, unreadable, known, correct, seconds }: Counts): string {
   return [
-    `${read} ${read === 1 ? 'image' : 'images'} in ${seconds.toFixed(1)} s`,
+    `${count(read, 'image', 'images')} in ${seconds.toFixed(1)} s`,
     ...(unreadable > 0 ? [`${unreadable} can't be read`] : []),
     ...(known > 0 ? [`${correct} of ${known} with a known class are right`] : []),
   ].join('; ');
@@ -190,7 +191,6 @@ async function findClass({ classes }: OpenedNetwork, name: string): Promise<numb
   const { classIndices } = await import('../inference/class-names.js');
   const found = classIndices(classes).get(name);
   if (found !== undefined) return found;
-  const { abbreviate } = await import('../wording.js');
   const suggestion = nearest(name, classes);
   throw new UserError('Bad value for class', {
     expected: `one of the network's classes: ${abbreviate(classes)}`,

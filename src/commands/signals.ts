@@ -1,9 +1,9 @@
 // Signals that ask a run to stop. A training step blocks Node's thread for seconds, so that a handler runs only between
 // steps: what a signal must do in the middle of a step has to be left to the kernel's default.
 
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
+import { readableText } from '../readable-text.js';
 
 /** What Slurm, PBS, shells, terminals and people send. The last two are for who asks a scheduler for them by name. */
 const caughtKinds = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGXCPU'] as const;
@@ -44,7 +44,7 @@ let outputMayFail = false;
  */
 export function catchSignals({ exitCodeInSetUp, env = process.env }: CatchOptions = {}): CaughtSignals {
   const ignoresHangUp = isNohup(env);
-  const signalsPerPress = repeatsSignals(readProc(`${process.ppid}/comm`)) ? 2 : 1;
+  const signalsPerPress = repeatsSignals(readableText(`/proc/${process.ppid}/comm`)) ? 2 : 1;
   let isHolding = false;
   let first: StopSignal | undefined;
   let interrupts = 0;
@@ -142,8 +142,8 @@ function endBy(signal: StopSignal): never {
  */
 export function isNohup(env: NodeJS.ProcessEnv): boolean {
   if (basename(env['_'] ?? '') === 'nohup') return true;
-  const ignoredByParent = /^SigIgn:\s*([\da-f]+)/m.exec(readProc(`${process.ppid}/status`))?.[1] ?? '0';
-  const inputFlags = /^flags:\s*([0-7]+)/m.exec(readProc('self/fdinfo/0'))?.[1] ?? '0';
+  const ignoredByParent = /^SigIgn:\s*([\da-f]+)/m.exec(readableText(`/proc/${process.ppid}/status`))?.[1] ?? '0';
+  const inputFlags = /^flags:\s*([0-7]+)/m.exec(readableText('/proc/self/fdinfo/0'))?.[1] ?? '0';
   const hangUpBit = 1n << BigInt(constants.signals.SIGHUP - 1);
   const isWriteOnly = (Number.parseInt(inputFlags, 8) & 0o3) === 1;
   return isWriteOnly || (BigInt(`0x${ignoredByParent}`) & hangUpBit) !== 0n;
@@ -154,12 +154,3 @@ export function isNohup(env: NodeJS.ProcessEnv): boolean {
  * its own place, as bash does.
  */
 const repeatsSignals = (name: string) => /^(npm|npx|pnpm|yarn)\b/.test(name);
-
-/** A file of /proc; empty where there is none. */
-function readProc(path: string): string {
-  try {
-    return readFileSync(`/proc/${path}`, 'utf8');
-  } catch {
-    return '';
-  }
-}

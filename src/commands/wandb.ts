@@ -1,6 +1,5 @@
 // `deep-cnn wandb sync RUN`: sends recorded runs to Weights & Biases, from a machine that can reach it.
 
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
@@ -8,7 +7,9 @@ import { nearest } from '../options/nearest.js';
 import { findRootDir } from '../options/paths.js';
 import type { ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
+import { readableNames } from '../readable-names.js';
 import type { WandbPatience } from '../reporting/wandb-server.js';
+import { count } from '../wording.js';
 import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
@@ -40,7 +41,7 @@ export async function runWandb(
 ): Promise<number> {
   const names = readOperands(operands);
   const rootDir = findRootDir(root_dir);
-  const recorded = recordedRuns(rootDir);
+  const recorded = readableNames(join(rootDir, 'outputs', 'wandb'));
   for (const name of names) requireRun(name, recorded);
   const [{ journalFile }, { syncWandb }, { redact }] = await Promise.all([
     import('../reporting/wandb-journal.js'),
@@ -82,12 +83,4 @@ function requireRun(name: string, recorded: readonly string[]): void {
 }
 
 /** The runs that have a journal. */
-function recordedRuns(rootDir: string): string[] {
-  try {
-    return readdirSync(join(rootDir, 'outputs', 'wandb')).sort();
-  } catch {
-    return [];
-  }
-}
-
-const epochs = (count: number) => `${count} ${count === 1 ? 'epoch' : 'epochs'}`;
+const epochs = (amount: number) => count(amount, 'epoch', 'epochs');

@@ -6,6 +6,7 @@ import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
 import { nearest } from '../options/nearest.js';
 import type { CachedWeights, SourceSettings, WeightsOrigin } from '../weights/sources.js';
+import { count } from '../wording.js';
 import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
@@ -67,7 +68,7 @@ async function listWeights(wanted: readonly string[], given: WeightsParts): Prom
   const bytes = cached.reduce((total, { file }) => total + file.bytes, 0);
   const rows = cached.map(({ name, file }) => [name, formatBytes(file.bytes), file.source, file.path]);
   given.print(formatTable([['Model', 'Size', 'Source', 'File'], ...rows]));
-  given.print(`${cached.length} ${cached.length === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}\n`);
+  given.print(`${count(cached.length, 'file', 'files')}, ${formatBytes(bytes)}\n`);
 }
 
 async function downloadWeights(wanted: readonly string[], given: WeightsParts): Promise<void> {

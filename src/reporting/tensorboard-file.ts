@@ -1,8 +1,9 @@
 // The event files of one TensorBoard run. Each process writes a file of its own; TensorBoard reads all files of the
 // folder in the order of their names, as if they were one.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { readableNames } from '../readable-names.js';
 import { createAppendFile } from './append-file.js';
 import { eventRecord, headerRecord, readEvents } from './tensorboard-record.js';
 
@@ -55,13 +56,7 @@ export function stepsOf(folder: string, tag: string): ReadonlySet<number> {
 const namePattern = /^events\.out\.tfevents\.(\d+)\./;
 
 function eventFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => namePattern.test(name))
-      .sort();
-  } catch {
-    return [];
-  }
+  return readableNames(folder).filter((name) => namePattern.test(name));
 }
 
 /** Sorts behind all files that are there, even when two processes start within a second or a clock is set back. */

@@ -2,6 +2,7 @@
 
 import { UserError } from '../errors.js';
 import type { Report } from '../reporting/events.js';
+import { abbreviate } from '../wording.js';
 import type { StepResult } from './steps.js';
 
 export interface CheckedStep {
@@ -22,6 +23,7 @@ const maxSkippedInRow = 100;
 const leastLossScale = 1;
 /** Steps left out that are told one by one. */
 const maxTold = 10;
+const shownFiles = 8;
 
 export class LossCheck {
   readonly #policy: 'error' | 'skip';
@@ -55,7 +57,7 @@ export class LossCheck {
       this.#hasFailed = true;
       throw new UserError(`Float16 can't hold this run's gradients any more, since ${where}`, {
         expected: `a loss scale of ${leastLossScale} or more`,
-        found: `${lossScale}, halved with each step that was left out, the last one on ${abbreviated(place.files())}`,
+        found: `${lossScale}, halved with each step that was left out, the last one on ${abbreviate(place.files(), shownFiles)}`,
         mend: 'Lower --lr and go on from the last checkpoint with --resume, or begin anew with --precision=bf16 or fp32',
       });
     }
@@ -66,7 +68,7 @@ export class LossCheck {
       this.#hasFailed = true;
       throw new UserError(`Training broke down at ${where}`, {
         expected: 'a finite loss',
-        found: `${what}, on ${abbreviated(place.files())}`,
+        found: `${what}, on ${abbreviate(place.files(), shownFiles)}`,
         mend: 'Look at these images, lower --lr, or leave such steps out with --nan=skip. The last checkpoint is from before it: add --resume',
       });
     }
@@ -81,14 +83,9 @@ export class LossCheck {
     }
     if (this.#skipped <= maxTold) {
       const last = this.#skipped === maxTold ? ' (further ones are not told)' : '';
-      const message = `Left out ${where}: ${what}, on ${abbreviated(place.files())}${last}`;
+      const message = `Left out ${where}: ${what}, on ${abbreviate(place.files(), shownFiles)}${last}`;
       this.#report({ kind: 'warning', message });
     }
     return false;
   }
-}
-
-function abbreviated(files: readonly string[], shown = 8): string {
-  const more = files.length - shown;
-  return files.slice(0, shown).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

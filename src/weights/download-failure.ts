@@ -1,6 +1,8 @@
 // Why a file of weights could not be fetched. A run may have other sources, so a failure keeps its reason and its remedy
 // apart until someone tells the user.
 
+import { isDiskFull, isSystemError } from '../system-error.js';
+
 export interface FailureOptions {
   /** What the user can do, as an imperative sentence without its full stop. */
   mend?: string;
@@ -86,13 +88,10 @@ function innermost(error: unknown): { code: string; message: string } {
   return found;
 }
 
-const diskFullCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
 /** Names what went wrong with a folder of downloads; `variable` is where the user chooses it. */
 export function folderFailure(error: unknown, folder: string, variable: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
-  if (!('syscall' in error) || error instanceof SourceFailure) return error;
-  const full = diskFullCodes.has(error.code);
+  if (!isSystemError(error) || error instanceof SourceFailure) return error;
+  const full = isDiskFull(error);
   const reason = full ? `the disk or quota of ${folder} is full` : `${folder} can't be written to (${error.code})`;
   return new SourceFailure(reason, {
     mend: `${full ? 'Make room, or set' : 'Set'} ${variable} to a folder ${full ? 'on a larger disk' : 'of yours'}`,

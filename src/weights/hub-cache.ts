@@ -10,8 +10,6 @@ import {
   copyFileSync,
   linkSync,
   mkdirSync,
-  readdirSync,
-  readFileSync,
   readlinkSync,
   renameSync,
   statSync,
@@ -19,6 +17,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
+import { readableNames } from '../readable-names.js';
+import { readableText } from '../readable-text.js';
 import { type Digest, digestOfEtag } from './download-digest.js';
 import { defaultRevision, type HubAddress } from './hub-address.js';
 
@@ -46,10 +46,10 @@ export function blobPath(repoFolder: string, { hex }: Digest): string {
 export function findInHubCache(cacheFolder: string, { repo, revision, file }: HubAddress): CachedFile | undefined {
   const folder = hubRepoFolder(cacheFolder, repo);
   const inSnapshot = (commit: string) => describe(folder, join(folder, 'snapshots', commit, file));
-  const commit = readOrUndefined(join(folder, 'refs', revision))?.trim();
-  const found = (commit && isFileName(commit) ? inSnapshot(commit) : undefined) ?? inSnapshot(revision);
+  const commit = readableText(join(folder, 'refs', revision)).trim();
+  const found = (isFileName(commit) ? inSnapshot(commit) : undefined) ?? inSnapshot(revision);
   if (found !== undefined || revision !== defaultRevision) return found;
-  return namesIn(join(folder, 'snapshots'))
+  return readableNames(join(folder, 'snapshots'))
     .sort((a, b) => timeOf(join(folder, 'snapshots', b)) - timeOf(join(folder, 'snapshots', a)))
     .map(inSnapshot)
     .find((snapshot) => snapshot !== undefined);
@@ -113,24 +113,8 @@ function digestInCache(repoFolder: string, path: string, bytes: number): Digest 
   } catch {
     const blobs = join(repoFolder, 'blobs');
     const isSame = (name: string) => statSync(join(blobs, name), { throwIfNoEntry: false })?.size === bytes;
-    const name = namesIn(blobs).find((blob) => digestOfEtag(blob) !== undefined && isSame(blob));
+    const name = readableNames(blobs).find((blob) => digestOfEtag(blob) !== undefined && isSame(blob));
     return name === undefined ? undefined : digestOfEtag(name);
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-function readOrUndefined(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,11 +1,11 @@
 // Where the Hugging Face hub and its cache are, by the variables that its Python library reads:
 // https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
 
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { HUB_URL } from '@huggingface/hub';
 import { UserError } from '../errors.js';
+import { readableText } from '../readable-text.js';
 import { rememberSecret } from '../secrets.js';
 
 export interface HubEnvironment {
@@ -58,19 +58,11 @@ function readEndpoint(given: string | undefined): string {
 function readToken(env: NodeJS.ProcessEnv): string | undefined {
   const fromVariable = env['HF_TOKEN'] || env['HUGGING_FACE_HUB_TOKEN'];
   const path = env['HF_TOKEN_PATH'] ? expand(env['HF_TOKEN_PATH']) : join(hubHome(env), 'token');
-  const token = (fromVariable || readIfThere(path)).trim();
+  const token = (fromVariable || readableText(path)).trim();
   rememberSecret(token);
   // What is no header would be quoted in an error from below.
   if (/^[\x21-\x7e]*$/.test(token)) return token || undefined;
   throw new UserError(`The access token in ${fromVariable ? 'HF_TOKEN' : path} holds characters that no token has`, {
     mend: 'Copy the token again, as one line',
   });
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -2,6 +2,7 @@
 
 import { defined } from '../defined.js';
 import { UserError } from '../errors.js';
+import { abbreviate } from '../wording.js';
 import { shown } from './file-errors.js';
 import { hasLiteNames, renameByOrder } from './lite-names.js';
 import { mapTimmNames } from './timm-names.js';
@@ -96,11 +97,6 @@ function withoutUnneeded(expected: readonly ExpectedTensor[], given: StateDict):
 function describeMismatch(mismatch: Mismatch): string {
   return Object.entries(mismatch)
     .filter(([, names]) => names.length > 0)
-    .map(([kind, names]) => `${names.length} ${kind} (${abbreviate(names)})`)
+    .map(([kind, names]) => `${names.length} ${kind} (${abbreviate(names.map(shown))})`)
     .join(', ');
-}
-
-function abbreviate(names: readonly string[], limit = 5): string {
-  const list = names.slice(0, limit).map(shown).join(', ');
-  return names.length > limit ? `${list}, ...` : list;
 }

@@ -94,7 +94,7 @@ test('long lists are cut after five names', () => {
   const many = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`extra${i}`, [1]]));
   assert.throws(
     () => fitWeights(expected, weights(many), options),
-    /7 unexpected \(extra0, extra1, extra2, extra3, extra4, \.\.\.\)/,
+    /7 unexpected \(extra0, extra1, extra2, extra3, extra4 and 2 more\)/,
   );
 });
 
