@@ -1,4 +1,4 @@
-// A sweep in an array of a real Slurm, on this machine, one of whose jobs is killed.
+// A sweep in an array of a real Slurm, on this machine, one of whose jobs is killed, and the other one requeued.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -28,7 +28,7 @@ after(async () => {
   place.remove();
 });
 
-test('two jobs share a sweep, and what a killed one leaves is gone on with', { skip }, async () => {
+test('two jobs share a sweep, and what a killed or a requeued one leaves is gone on with', { skip }, async () => {
   const args = [
     ...[`${repository}dist/cli.js`, 'sweep', place.file, '--submit=slurm', '--parallel=2'],
     ...['--mem=1gb', '--cpus=1', '--walltime=20m', `--root_dir=${place.root}`],
@@ -44,6 +44,8 @@ test('two jobs share a sweep, and what a killed one leaves is gone on with', { s
   };
   await slurm.wait(id, () => [0, 1].every((index) => /^Trial \d/m.test(output(index))));
   slurm.call('scancel', '--signal=KILL', '--full', `${id}_1`);
+  // What `#SBATCH --signal=B:USR1@60` has Slurm send.
+  slurm.call('scancel', '--batch', '--signal=USR1', `${id}_0`);
   await slurm.wait(id);
   const { trials, attributes } = await place.state();
   assert.deepEqual(
@@ -52,6 +54,10 @@ test('two jobs share a sweep, and what a killed one leaves is gone on with', { s
     output(0),
   );
   assert.deepEqual(place.toldTwice(), []);
+  assert.match(
+    output(0),
+    /was stopped by SIGUSR1; [\s\S]*goes on when Slurm starts job \d+_0 again\.[\s\S]*try 2 of 20/,
+  );
   assert.match(output(0), /The run array\.sweep-0: finished \(exit code 0\)/);
   assert.equal(attributes.tests?.length, 1);
 });
