@@ -3,7 +3,7 @@ import type { CacheSettings } from '../data/pixel-cache.js';
 import type { Preprocessing } from '../data/preprocessing.js';
 import type { TrainConfig } from '../options.js';
 import type { Report } from '../reporting/events.js';
-import { availableBytes } from './memory-room.js';
+import { availableBytes } from './available-memory.js';
 
 /** Of the memory that is free when the run begins. */
 const mostOfMemory = 0.5;

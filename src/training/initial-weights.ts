@@ -3,8 +3,9 @@
 import { factsOf } from '../models/facts.js';
 import type { TrainConfig } from '../options.js';
 import type { Report } from '../reporting/events.js';
+import { fitWeights } from '../weights/fit-weights.js';
 import { type FoundWeights, findPretrained, findWeights } from '../weights/sources.js';
-import { fitWeights, type StateDict } from '../weights/state-dict.js';
+import type { StateDict } from '../weights/state-dict.js';
 import { readWeightsFile } from '../weights/weights-file.js';
 import type { Steps } from './steps.js';
 

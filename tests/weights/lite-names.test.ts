@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fitWeights } from '#src/weights/fit-weights.js';
 import { renameByOrder } from '#src/weights/lite-names.js';
-import { type ExpectedTensor, fitWeights, type StateDict } from '#src/weights/state-dict.js';
+import type { ExpectedTensor, StateDict } from '#src/weights/state-dict.js';
 
 const expected: readonly ExpectedTensor[] = [
   { name: 'conv_stem.weight', shape: [4, 3, 3, 3] },

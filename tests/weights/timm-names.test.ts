@@ -9,7 +9,8 @@ import { factsOf } from '#src/models/facts.js';
 import { Module } from '#src/models/module.js';
 import { ParameterStore } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
-import { compareWeights, fitWeights, type StateDict } from '#src/weights/state-dict.js';
+import { compareWeights, fitWeights } from '#src/weights/fit-weights.js';
+import type { StateDict } from '#src/weights/state-dict.js';
 import { mapTimmNames } from '#src/weights/timm-names.js';
 
 const file = new URL('../../../tests/weights/timm-names.json', import.meta.url);

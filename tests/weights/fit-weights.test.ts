@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '#src/errors.js';
-import { compareWeights, type ExpectedTensor, fitWeights, type StateDict } from '#src/weights/state-dict.js';
+import { compareWeights, fitWeights } from '#src/weights/fit-weights.js';
+import type { ExpectedTensor, StateDict } from '#src/weights/state-dict.js';
 
 const expected: readonly ExpectedTensor[] = [
   { name: 'conv1.weight', shape: [4, 3, 3, 3] },
