@@ -11,6 +11,7 @@ import { openRuntime } from '#src/tensorflow/runtime.js';
 import { trainEpoch } from '#src/training/epoch.js';
 import { floatTypeOf, type Precision } from '#src/training/precision-choice.js';
 import { compileSteps, type StepBatch } from '#src/training/steps.js';
+import { median } from './median.js';
 
 export interface Work {
   /** `steps`: the training step alone. */
@@ -128,9 +129,4 @@ async function timed(action: () => unknown): Promise<number> {
 
 function repeat(times: number, action: () => unknown): void {
   for (let done = 0; done < times; done++) action();
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -1,59 +1,144 @@
-// node build/bench/wandb.js [rounds] [epochs]: what training loses by a W&B server that never answers, or takes 5 s for each
-// answer. A run without W&B and one with it train at the same time, each on one processor of its own, which it shares with
-// its uploading thread, and then once more with the processors changed. One line of JSON a round tells the median seconds
-// of an epoch and the ratio of with to without. It needs taskset and two processors.
+// node build/bench/wandb.js [slow|quick] [seconds]: what a training step costs more while its run logs to Weights & Biases, by
+// a server on this machine, in a process of its own, that takes 5 s for each answer, or none. In one process, with the SDK
+// connected all the time, epochs that are told to W&B take turns with epochs that are not; each is long enough for its
+// upload to end within it. Processor time is that of the whole process, whose threads share it with nobody: other work on
+// the machine, which changes the wall clock's, hardly touches it. One line of JSON.
 
+import { fork } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { start } from '../tests/faults/program.js';
-import { apiKey, type Fault, startWandbServer } from '../tests/reporting/wandb-server.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { preprocessings } from '#src/data/preprocessing.js';
+import { findModel } from '#src/models/registry.js';
+import { createWandb } from '#src/reporting/wandb.js';
+import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/steps.js';
+import { epoch } from '../tests/reporting/wandb-run.js';
+import { apiKey, startWandbServer } from '../tests/reporting/wandb-server.js';
+import { median } from './median.js';
 
-const [, , rounds = '1', epochs = '36'] = process.argv;
-const data = join(import.meta.dirname, '../../tests/places_test_input');
-const recipe = ['--model=squeezenet1_1', '--pretrained=False', '--batch_size=16', '--lr=1e-4', '--workers=2'];
-const servers = { mute: { hang: true }, slow: { delayMs: 5_000 } } satisfies Record<string, Fault>;
+const [, , speed = 'quick', seconds = '120'] = process.argv;
+const slowAnswerMs = 5_000;
+const batchSize = 16;
+/** Longer than an answer and the pace of uploads. */
+const epochSeconds = 8;
+const preprocessing = preprocessings.resnet;
 
-for (let round = 0; round < Number(rounds); round++) {
-  for (const [name, fault] of Object.entries(servers)) {
-    const first = await trainPair(fault, { withoutOn: 0, withOn: 1 });
-    const second = await trainPair(fault, { withoutOn: 1, withOn: 0 });
-    const ratio = Math.sqrt((first.with / first.without) * (second.with / second.without));
-    console.log(JSON.stringify({ server: name, first, second, ratio }));
-  }
+interface Epoch {
+  stepMs: number;
+  /** Of the whole process, for one step. */
+  processorMs: number;
 }
 
-async function trainPair(fault: Fault, { withoutOn, withOn }: { withoutOn: number; withOn: number }) {
-  const [without, withIt] = await Promise.all([trainOn(withoutOn), trainOn(withOn, fault)]);
-  return { without, with: withIt };
-}
-
-/** The median of the epochs' seconds. */
-async function trainOn(processor: number, fault?: Fault): Promise<number> {
+if (speed === 'serve') await serve(Number(seconds));
+else {
   const folder = await mkdtemp(join(tmpdir(), 'deep-cnn-bench-'));
-  const ends: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 5 })];
   try {
-    const server = await startWandbServer({ after: (end) => ends.unshift(end as () => unknown) });
-    server.behave = () => fault;
-    const account = { WB_KEY: apiKey, WB_PROJECT: 'bench', WB_USER: 'me', WANDB_BASE_URL: server.baseUrl };
-    const where = [`--root_dir=${folder}`, `--data_dir=${data}`, `--epochs=${epochs}`];
-    const run = start([...where, ...recipe, `--wandb=${fault === undefined ? 'False' : 'True'}`], {
-      env: { ...account, TF_NUM_INTRAOP_THREADS: '1' },
-      through: ['taskset', '-c', String(processor)],
-    });
-    if (!(await run.printed(/LOSS train .* test /))) throw new Error(run.output());
-    run.child.kill('SIGKILL');
-    await run.ended;
-    return await medianEpoch(join(folder, 'outputs/results'));
+    console.log(JSON.stringify(await measure(folder)));
   } finally {
-    for (const end of ends) await end();
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function medianEpoch(folder: string): Promise<number> {
-  const name = (await readdir(folder)).find((file) => file.endsWith('.csv')) ?? 'none';
-  const [header = '', ...rows] = (await readFile(join(folder, name), 'utf8')).trimEnd().split('\n');
-  const column = header.split(',').indexOf('seconds');
-  const seconds = rows.map((row) => Number(row.split(',')[column])).sort((a, b) => a - b);
-  return seconds[Math.floor(seconds.length / 2)] ?? Number.NaN;
+/** The server, until the process that has started it ends. */
+async function serve(delayMs: number): Promise<void> {
+  const server = await startWandbServer({ after: () => undefined });
+  server.behave = () => (delayMs > 0 ? { delayMs } : undefined);
+  process.send?.(server.baseUrl);
+  process.on('disconnect', () => process.exit());
+}
+
+async function measure(folder: string) {
+  const train = await prepareTraining();
+  // Threads that are here from now on are those of W&B.
+  const others = new Set(await readdir('/proc/self/task'));
+  const server = fork(fileURLToPath(import.meta.url), ['serve', String(speed === 'slow' ? slowAnswerMs : 0)]);
+  const baseUrl = await new Promise<string>((resolve) => server.once('message', (text) => resolve(String(text))));
+  let isConnected = false;
+  const reporter = createWandb({
+    config: { root_dir: folder, run_name: 'bench' },
+    env: { WB_KEY: apiKey, WB_PROJECT: 'bench', WB_USER: 'me', WANDB_BASE_URL: baseUrl, HOME: folder },
+    onWarning: (message) => console.error(message),
+    onAddress: () => {
+      isConnected = true;
+    },
+  });
+  let told = 0;
+  const tell = () => {
+    told += 1;
+    for (const event of epoch(told)) reporter.handle(event);
+  };
+  tell();
+  while (!isConnected) await train(0.5);
+  await train(epochSeconds);
+
+  const before = await wandbThreads(others);
+  const started = process.cpuUsage();
+  const pairs: { with: Epoch; without: Epoch }[] = [];
+  while (performance.now() < Number(seconds) * 1000) {
+    // The first of the two changes, so that a machine that becomes faster or slower favours neither.
+    const first = pairs.length % 2 === 0 ? await train(epochSeconds, tell) : await train(epochSeconds);
+    const second = pairs.length % 2 === 0 ? await train(epochSeconds) : await train(epochSeconds, tell);
+    pairs.push(pairs.length % 2 === 0 ? { with: first, without: second } : { with: second, without: first });
+  }
+  const processMs = totalMs(process.cpuUsage(started));
+  const threads = await wandbThreads(others);
+  await reporter.close();
+  server.disconnect();
+  return {
+    ...{ server: speed, pairs: pairs.length, step_ms: median(pairs.map((pair) => pair.without.stepMs)) },
+    step_ratio: interval(pairs.map((pair) => pair.with.stepMs / pair.without.stepMs)),
+    processor_ratio: interval(pairs.map((pair) => pair.with.processorMs / pair.without.processorMs)),
+    /** Of all processor time, what W&B's own thread has taken: also what it takes while nothing is told. */
+    thread_share: (threads - before) / processMs,
+  };
+}
+
+/** Trains for so long, after having told what there is to tell. */
+async function prepareTraining(): Promise<(seconds: number, tell?: () => void) => Promise<Epoch>> {
+  const model = findModel('squeezenet1_1');
+  if (!model) throw new Error('internal: no squeezenet1_1');
+  const recipe = { model, classes: 365, input: preprocessing, optimizer: { kind: 'adam' }, images: batchSize } as const;
+  const steps = await compileSteps(await openRuntime('cpu'), recipe);
+  steps.drawWeights(42);
+  const pixels = new Uint8Array(batchSize * preprocessing.crop ** 2 * 3).map(
+    (_, at) => Math.imul(at, 0x9e3779b1) >>> 24,
+  );
+  const batch = { pixels, labels: new Int32Array(batchSize) };
+  const train = async (seconds: number, tell: () => void = () => undefined): Promise<Epoch> => {
+    const stepMs: number[] = [];
+    const started = process.cpuUsage();
+    const endMs = performance.now() + seconds * 1000;
+    tell();
+    while (performance.now() < endMs) {
+      const beforeMs = performance.now();
+      steps.train(batch, 1e-4);
+      await nextTurn();
+      stepMs.push(performance.now() - beforeMs);
+    }
+    return { stepMs: median(stepMs), processorMs: totalMs(process.cpuUsage(started)) / stepMs.length };
+  };
+  await train(3);
+  return train;
+}
+
+/** Processor time of all threads but these, in milliseconds. */
+async function wandbThreads(others: ReadonlySet<string>): Promise<number> {
+  const own = (await readdir('/proc/self/task')).filter((thread) => !others.has(thread));
+  const texts = await Promise.all(own.map((thread) => readFile(`/proc/self/task/${thread}/schedstat`, 'utf8')));
+  return texts.reduce((sum, text) => sum + Number(text.split(' ')[0]) / 1e6, 0);
+}
+
+function totalMs({ user, system }: NodeJS.CpuUsage): number {
+  return (user + system) / 1000;
+}
+
+/** The mean of ratios, and the interval in which it lies with 95 %, by their standard error. */
+function interval(ratios: readonly number[]) {
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  const variance = ratios.reduce((sum, ratio) => sum + (ratio - mean) ** 2, 0) / (ratios.length - 1);
+  const error = 1.96 * Math.sqrt(variance / ratios.length);
+  return { mean, low: mean - error, high: mean + error };
 }
