@@ -2,7 +2,7 @@
 
 import { type DatasetFolders, datasetMistakes, datasetWarnings, scanDataset } from './dataset.js';
 import { findDuplicates } from './duplicates.js';
-import type { ImageList } from './image-list.js';
+import { type ImageList, inListOrder } from './image-list.js';
 import { type BadImage, createLoader } from './loader.js';
 import { fileSizes } from './many-files.js';
 import type { Preprocessing } from './preprocessing.js';
@@ -120,7 +120,7 @@ async function decodeAll(
   onProgress: (done: number) => void,
 ): Promise<BadImage[]> {
   const unreadable: BadImage[] = [];
-  const order = Uint32Array.from({ length: images.length }, (_, index) => index);
+  const order = inListOrder(images.length);
   let done = 0;
   for await (const { bad, size } of createLoader({ images, order, batchSize, preprocessing, workers })) {
     unreadable.push(...bad);

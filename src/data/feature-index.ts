@@ -4,14 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-
-/** Tells that a file is still what it was. */
-export interface FileStamp {
-  /** In bytes. */
-  size: number;
-  /** Time of the last change, in milliseconds since 1970. */
-  mtimeMs: number;
-}
+import type { FileStamp } from './file-stamp.js';
 
 export interface IndexEntry {
   stamp: FileStamp;

@@ -1,14 +1,13 @@
 // Which images of a list have their features kept in a store.
 
-import { stat } from 'node:fs/promises';
 import { isDiskFull, isSystemError } from '../system-error.js';
-import type { FileStamp } from './feature-index.js';
 import type { FeatureStore } from './feature-store.js';
+import { type FileStamp, isUnchanged, stampOf } from './file-stamp.js';
 import type { ImageList } from './image-list.js';
-import { forEachIndex, ifReadable } from './many-files.js';
+import { forEachIndex } from './many-files.js';
 
-/** Enough to hide the latency of a network file system. */
-const filesAtOnce = 64;
+/** Files that are asked for their stamps: more than are read, as nothing of them is. */
+const stampsAtOnce = 64;
 
 /** What becomes of features that can't be kept or read. */
 export interface FeatureTrouble {
@@ -57,11 +56,9 @@ export class FeatureList {
       const { path } = images.at(index);
       const found = store.find(nameOf(path));
       if (!found) return;
-      const stamp = await stampOf(path);
-      const isSame = stamp.size === found.stamp.size && stamp.mtimeMs === found.stamp.mtimeMs;
-      if (isSame) list.#note(index, found.place);
+      if (await isUnchanged(path, found.stamp)) list.#note(index, found.place);
     };
-    await forEachIndex(images.length, lookUp, filesAtOnce);
+    await forEachIndex(images.length, lookUp, stampsAtOnce);
     return list;
   }
 
@@ -91,9 +88,9 @@ export class FeatureList {
     const stamps = new Map<number, FileStamp>();
     const look = async (position: number) => {
       const index = indices[position] ?? 0;
-      stamps.set(index, await stampOf(this.images.at(index).path));
+      stamps.set(index, (await stampOf(this.images.at(index).path)) ?? unknown);
     };
-    await forEachIndex(indices.length, look, filesAtOnce);
+    await forEachIndex(indices.length, look, stampsAtOnce);
     return stamps;
   }
 
@@ -122,8 +119,3 @@ export class FeatureList {
 
 /** No file is like this one. */
 const unknown: FileStamp = { size: Number.NaN, mtimeMs: Number.NaN };
-
-async function stampOf(path: string): Promise<FileStamp> {
-  const found = await ifReadable(() => stat(path));
-  return found ? { size: found.size, mtimeMs: found.mtimeMs } : unknown;
-}

@@ -10,7 +10,8 @@ import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { writeAll } from '../atomic-file.js';
 import { hasCode, isSystemError } from '../system-error.js';
-import { encodeEntry, entryBytes, FeatureIndex, type FileStamp, nameHash } from './feature-index.js';
+import { encodeEntry, entryBytes, FeatureIndex, nameHash } from './feature-index.js';
+import type { FileStamp } from './file-stamp.js';
 
 // The callback forms take half the time of node:fs/promises.
 const fileSystem = { open: promisify(open), read: promisify(read), close: promisify(close) };
@@ -43,6 +44,9 @@ interface OwnSegment {
   index: FileHandle;
   slots: number;
 }
+
+/** Bytes that must stay free where features are kept, so that checkpoints find room. */
+export const reservedBytes = 2 ** 30;
 
 const indexEnding = '.index';
 const dataEnding = '.features';

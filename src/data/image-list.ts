@@ -53,6 +53,11 @@ export function imageSubset(list: ImageList, indices: Uint32Array): ImageList {
   };
 }
 
+/** All indices of a list of so many images, from the first to the last. */
+export function inListOrder(length: number): Uint32Array {
+  return Uint32Array.from({ length }, (_, index) => index);
+}
+
 function outOfRange(index: number, length: number): Error {
   return new Error(`internal: image ${index} of a list of ${length}`);
 }

@@ -2,11 +2,10 @@
 // decoding thread.
 
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError } from '../system-error.js';
-import type { FileStamp } from './feature-index.js';
-import { type FeaturePlace, FeatureStore } from './feature-store.js';
+import { type FeaturePlace, FeatureStore, reservedBytes } from './feature-store.js';
+import { type FileStamp, isUnchanged, stampOf } from './file-stamp.js';
 import type { Preprocessing } from './preprocessing.js';
 
 export type CacheSettings =
@@ -28,9 +27,6 @@ export interface PixelCache {
 
 /** Raised when images that were kept before would be others now. */
 const formatVersion = 1;
-
-/** What is left on the disk, so that checkpoints find room. */
-const reservedBytes = 2 ** 30;
 
 export function openPixelCache(settings: CacheSettings, preprocessing: Preprocessing): PixelCache {
   const imageBytes = preprocessing.crop ** 2 * 3;
@@ -177,8 +173,7 @@ class DiskCache implements PixelCache {
   async #find(store: FeatureStore, path: string): Promise<FeaturePlace | undefined> {
     const found = store.find(this.#nameOf(path));
     if (!found) return undefined;
-    const now = await stampOf(path);
-    if (now?.size !== found.stamp.size || now.mtimeMs !== found.stamp.mtimeMs) return undefined;
+    if (!(await isUnchanged(path, found.stamp))) return undefined;
     this.#places.set(path, found.place);
     return found.place;
   }
@@ -223,14 +218,5 @@ class DiskCache implements PixelCache {
   #nameOf(path: string): string {
     const { dataDir } = this.#options;
     return path.startsWith(dataDir) ? path.slice(dataDir.length) : path;
-  }
-}
-
-async function stampOf(path: string): Promise<FileStamp | undefined> {
-  try {
-    const { size, mtimeMs } = await stat(path);
-    return { size, mtimeMs };
-  } catch {
-    return undefined;
   }
 }

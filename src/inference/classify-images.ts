@@ -1,6 +1,6 @@
 // Images from files through a classifier, batch by batch in their order, while the next ones are decoded.
 
-import type { ImageList } from '../data/image-list.js';
+import { type ImageList, inListOrder } from '../data/image-list.js';
 import { type Batch, createLoader, type Loader } from '../data/loader.js';
 import type { Preprocessing } from '../data/preprocessing.js';
 import { defined } from '../defined.js';
@@ -73,7 +73,7 @@ export async function* classifyPaths(
 }
 
 function loaderOf(images: ImageList, { preprocessing, batchSize, workers }: ClassifyOptions): Loader {
-  const order = Uint32Array.from({ length: images.length }, (_, index) => index);
+  const order = inListOrder(images.length);
   return createLoader({ images, order, preprocessing, batchSize, workers });
 }
 

@@ -1,5 +1,6 @@
 // What an image that can't be read does to a run.
 
+import { inListOrder } from '../data/image-list.js';
 import { type BadImage, createLoader, type LoaderOptions } from '../data/loader.js';
 import { shownPath } from '../data/shown-path.js';
 import { defaultWorkers } from '../data/threads.js';
@@ -79,7 +80,7 @@ export async function stillUnreadable(
   { preprocessing, workers = defaultWorkers() }: Pick<LoaderOptions, 'preprocessing' | 'workers'>,
 ): Promise<LeftOut[]> {
   const images = { length: known.length, at: (index: number) => ({ path: known[index]?.path ?? '', label: 0 }) };
-  const order = Uint32Array.from(known.keys());
+  const order = inListOrder(images.length);
   const found: LeftOut[] = [];
   for await (const { bad } of createLoader({ images, order, batchSize: 64, preprocessing, workers })) {
     found.push(...bad.map(({ path, reason }) => ({ path, reason })));

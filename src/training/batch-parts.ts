@@ -44,13 +44,13 @@ export function joined(results: readonly StepResult[]): StepResult {
 }
 
 /** So many images are computed in so many parts. */
-export interface Split {
+export interface BatchSplit {
   images: number;
   parts: number;
 }
 
 /** Has `steps` cut batches so, and calls `onSplit`, unless they cut them into as many or more, as a run that goes on may. */
-export function cutAtLeast(steps: { parts: number }, split: Split, onSplit: (split: Split) => void): void {
+export function cutAtLeast(steps: { parts: number }, split: BatchSplit, onSplit: (split: BatchSplit) => void): void {
   // A run's bits depend on its parts: it keeps those that it has.
   if (split.parts <= steps.parts) return;
   steps.parts = split.parts;
@@ -62,7 +62,7 @@ export interface PartsOptions {
   /** In how many parts a batch is cut at once. */
   parts: number;
   /** Hears of further cuts; without it, want of memory is an error. */
-  onSplit: ((split: Split) => void) | undefined;
+  onSplit: ((split: BatchSplit) => void) | undefined;
 }
 
 /** Does `work` on each part of a batch; where there is no memory for one, on its halves. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { FeatureList, type FeatureTrouble } from '../data/feature-list.js';
 import { createFeatureLoader, type FeatureBatch } from '../data/feature-loader.js';
-import { FeatureStore } from '../data/feature-store.js';
+import { FeatureStore, reservedBytes } from '../data/feature-store.js';
 import type { Loader } from '../data/loader.js';
 import type { Preprocessing } from '../data/preprocessing.js';
 import { shownPath } from '../data/shown-path.js';
@@ -21,9 +21,6 @@ import type { Steps } from './steps.js';
 
 /** Raised when features that were kept before can't be read, or would be others, any more. */
 const formatVersion = 1;
-
-/** What must stay free where features are kept, so that checkpoints find room. */
-const reservedBytes = 2 ** 30;
 
 /** Features that no run has used for so long are removed. */
 const unusedMs = 30 * 24 * 60 * 60 * 1000;

@@ -2,7 +2,7 @@
 
 import type { AugmentOptions } from '../data/augment.js';
 import { type Dataset, openDataset } from '../data/dataset.js';
-import type { ImageList } from '../data/image-list.js';
+import { type ImageList, inListOrder } from '../data/image-list.js';
 import { createLoader } from '../data/loader.js';
 import type { Preprocessing } from '../data/preprocessing.js';
 import type { Runtime } from '../graph/session.js';
@@ -11,7 +11,7 @@ import type { TrainConfig } from '../options.js';
 import type { Report, Split } from '../reporting/events.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import { reportData, reportKernels, reportModel } from './announce.js';
-import { type Split as BatchSplit, cutAtLeast } from './batch-parts.js';
+import { type BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { Checkpoint } from './checkpoint/contents.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
 import { restoreSteps } from './checkpoint/restore.js';
@@ -101,7 +101,7 @@ export async function prepareTraining(
   const features = await openFeatureCache({ config, steps, dataset, preprocessing, runtime, report });
   return {
     ...{ dataset, data, preprocessing, runtime, precision, steps },
-    load: (split, images, { order = inOrder(images.length), ...pass } = {}) => {
+    load: (split, images, { order = inListOrder(images.length), ...pass } = {}) => {
       const { batch_size: batchSize, workers } = config;
       if (features) return features.load(split, { order, ...pass });
       return createLoader({ images, order, batchSize, preprocessing, workers, cache: imageCache, ...pass });
@@ -125,5 +125,3 @@ export async function prepareTraining(
     report({ kind: 'warning', message });
   }
 }
-
-const inOrder = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);

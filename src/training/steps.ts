@@ -5,7 +5,7 @@ import { float32, type HostTensor, int32, openSession, outputOf, type Runtime } 
 import type { ParameterSpec } from '../models/parameters.js';
 import type { StateDict } from '../weights/state-dict.js';
 import { availableBytes } from './available-memory.js';
-import { joined, type Split, workInParts } from './batch-parts.js';
+import { type BatchSplit, joined, workInParts } from './batch-parts.js';
 import type { FeatureSizes } from './feature-cut.js';
 import { type Mix, mixFeeds, unmixed } from './mixing.js';
 import type { Group, GroupState, SlotKind } from './optimizer.js';
@@ -113,7 +113,7 @@ export interface RunOptions {
    * Called when there was no memory for a batch and it is computed in so many parts from now on; without it, the error
    * stands. Takes `accumulate` and `guard`: a part then changes nothing before it has all of its gradients.
    */
-  onSplit?: ((split: Split) => void) | undefined;
+  onSplit?: ((split: BatchSplit) => void) | undefined;
 }
 
 /** Builds and compiles a network's steps. Weights are undefined until they are drawn or loaded. */

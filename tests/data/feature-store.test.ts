@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { FileStamp } from '#src/data/feature-index.js';
 import { FeatureStore } from '#src/data/feature-store.js';
+import type { FileStamp } from '#src/data/file-stamp.js';
 import { smallDisk } from '../small-disk.js';
 import { temporaryFolder } from './temporary-folder.js';
 
