@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a job's script does around its one command; submit.pbs and submit.slurm, and the scripts that `deep-cnn submit`
-# writes, source it in the project's folder, after environment.sh. It defines run_job.
+# writes, source it in the project's folder, after environment.sh. It defines run_job, run_sweep and run_once.
 #
 # A run ends with code 75 when it was stopped and saved: then the job is handed in once more, and goes on. PBS has the
 # script submitted anew, Slurm requeues the job itself. It ends there when the job was deleted, when two jobs in a row
@@ -63,6 +63,17 @@ run_sweep() { # NAME COMMAND sweep FILE --OPTION=VALUE...
   job_sweep=$1
   shift
   run_job "$@"
+}
+
+# Runs another command of the program, such as `evaluate`, as it is. There is nothing to go on with: whatever comes of it,
+# the job is not handed in again.
+run_once() { # COMMAND...
+  job_find_scheduler
+  local status=0
+  job_say "Job ${job_id:-none} on $(hostname) in $PWD"
+  "$@" </dev/null || status=$?
+  if [[ $status -eq 0 ]]; then job_record 'done'; else job_record "failed with code $status"; fi
+  exit "$status"
 }
 
 # Who runs this job, and what it was granted.
@@ -284,8 +295,9 @@ job_qsub() (
 job_after() { # ID...
   [[ -n ${PBS_JOBID:-} && ${DRY_RUN:-} != 1 ]] || return 0
   local id state
+  job_find_pbs
   for id in "$@"; do
-    while state=$(cat "outputs/jobs/$id.state" 2>/dev/null) && [[ $state == 'continued '* ]]; do
+    while state=$(job_state "$id") && [[ $state == 'continued '* ]]; do
       id=${state#continued }
       if [[ ! -e outputs/jobs/$id.state ]]; then
         job_find_scheduler
@@ -300,6 +312,18 @@ job_after() { # ID...
       exit 2
     fi
   done
+}
+
+# How a job ended, by its record; what runs other scripts, such as data_download.sh, only PBS has a record of.
+job_state() { # ID, perhaps without the server's name
+  local file
+  for file in "outputs/jobs/$1.state" "outputs/jobs/$1".*.state; do
+    if [[ -e $file ]]; then
+      cat "$file"
+      return
+    fi
+  done
+  if job_patiently qstat -x -f "$1" 2>/dev/null | grep -q '^ *Exit_status = 0$'; then echo 'done'; fi
 }
 
 # The same job starts again, with all that it was submitted with, after Slurm's pause of two or three minutes.
