@@ -24,10 +24,11 @@ export interface CatchOptions {
   /** The exit code for a signal before `hold`; undefined, the default, ends the program by that signal. */
   exitCodeInSetUp?: (signal: StopSignal) => number | undefined;
   env?: NodeJS.ProcessEnv;
+  /** So long after the first SIGINT another one can be an echo of the same key press. */
+  echoMs?: number;
 }
 
-/** So long after the first SIGINT another one can be an echo of the same key press. */
-const echoMs = 300;
+const usualEchoMs = 300;
 
 /** Told when a pipe was closed. */
 let closePipe: (() => void) | undefined;
@@ -42,7 +43,11 @@ let outputMayFail = false;
  * the kernel, even in the middle of a step. SIGHUP is ignored under nohup. Listeners that others add are taken away
  * again: they would call process.exit before the run has saved.
  */
-export function catchSignals({ exitCodeInSetUp, env = process.env }: CatchOptions = {}): CaughtSignals {
+export function catchSignals({
+  exitCodeInSetUp,
+  env = process.env,
+  echoMs = usualEchoMs,
+}: CatchOptions = {}): CaughtSignals {
   const ignoresHangUp = isNohup(env);
   const signalsPerPress = repeatsSignals(readableText(`/proc/${process.ppid}/comm`)) ? 2 : 1;
   let isHolding = false;
