@@ -5,8 +5,10 @@ import type { Metrics } from '../reporting/events.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { textTable } from '../reporting/text-table.js';
 import { bestEpoch } from '../training/best.js';
+import { imageCounts } from '../training/checkpoint/fingerprint.js';
 import { count } from '../wording.js';
 import { type DifferentOption, differentOptions } from './run-options.js';
+import { runTotals } from './run-totals.js';
 import { duration, number, percent } from './words.js';
 
 /** A run among others, under a name that no other of them has. */
@@ -55,14 +57,13 @@ export function compareRuns(runs: readonly NamedRun[]): Comparison {
 
 function comparedRun({ name, state, epochs, test, data }: NamedRun): ComparedRun {
   const best = bestEpoch(epochs);
-  const images = epochs.reduce((sum, { train }) => sum + train.images, 0);
-  const trainSeconds = epochs.reduce((sum, { train, imagesPerSecond }) => sum + train.images / imagesPerSecond, 0);
+  const { seconds, imagesPerSecond } = runTotals(epochs);
   return {
     ...{ name, state, epochs: epochs.length },
     best: best?.validation ? { epoch: best.epoch, validation: best.validation } : null,
     test: test ?? null,
-    images_per_second: epochs.length > 0 ? images / trainSeconds : null,
-    seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+    images_per_second: imagesPerSecond ?? null,
+    seconds,
     data: { ...data, classes: data.classes.length },
   };
 }
@@ -70,8 +71,7 @@ function comparedRun({ name, state, epochs, test, data }: NamedRun): ComparedRun
 /** Each run that was not trained on the first one's data. */
 function dataWarnings([first, ...others]: readonly NamedRun[]): string[] {
   if (!first) return [];
-  const told = ({ data: { train, validation, test, classes } }: NamedRun) =>
-    `${train} training, ${validation} validation and ${test} test images of ${count(classes.length, 'class', 'classes')}`;
+  const told = ({ data }: NamedRun) => `${imageCounts(data)} of ${count(data.classes.length, 'class', 'classes')}`;
   return others
     .filter(({ data }) => data.sha256 !== first.data.sha256)
     .map((other) => {

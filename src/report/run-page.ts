@@ -9,6 +9,7 @@ import { plotFigure } from './figure.js';
 import { type Html, html } from './html.js';
 import { facts, figures, folded, pageOf, section, table } from './page.js';
 import { type OptionValue, splitOptions } from './run-options.js';
+import { runTotals } from './run-totals.js';
 import type { TestDetail } from './test-detail.js';
 import { testSection } from './test-section.js';
 import { timeSection } from './time-section.js';
@@ -40,7 +41,7 @@ export const nameOf = ({ options }: Pick<RunDescription, 'options'>) => String(o
 function heading(run: RunDescription): Html {
   const { state, reason, epochs, test, options } = run;
   const best = bestEpoch(epochs);
-  const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
+  const { seconds, imagesPerSecond } = runTotals(epochs);
   const ofBest = best && `epoch ${best.epoch}`;
   const told = (name: string) => valueText(name, options[name]);
   const trained = `${told('model')}, ${epochs.length} of ${told('epochs')} epochs`;
@@ -58,7 +59,15 @@ function heading(run: RunDescription): Html {
           { name: 'Test precision@5', value: percent(test.precisionAt5, 2) },
         ]
       : []),
-    ...(epochs.length > 0 ? [{ name: 'Time of all epochs', value: duration(seconds), note: speed(run) }] : []),
+    ...(epochs.length > 0
+      ? [
+          {
+            name: 'Time of all epochs',
+            value: duration(seconds),
+            note: `training ${number(imagesPerSecond, 1)} images/s`,
+          },
+        ]
+      : []),
   ];
   return html`<header>
 <h1>${nameOf(run)}</h1>
@@ -75,12 +84,6 @@ function stateText({ state, started, resumed, written }: RunDescription): string
   const time = (iso: string) => `${iso.slice(0, 16).replace('T', ' ')} UTC`;
   const again = resumed.length === 0 ? '' : `, resumed ${resumed.length === 1 ? 'once' : `${resumed.length} times`}`;
   return `${stateNames[state]} · begun ${time(started)}${again} · last written ${time(written)}`;
-}
-
-function speed({ epochs }: RunDescription): string {
-  const images = epochs.reduce((sum, { train }) => sum + train.images, 0);
-  const seconds = epochs.reduce((sum, { train, imagesPerSecond }) => sum + train.images / imagesPerSecond, 0);
-  return `training ${number(images / seconds, 1)} images/s`;
 }
 
 function optionTables({ options }: RunDescription): Html[] {

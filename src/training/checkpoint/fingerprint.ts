@@ -39,11 +39,13 @@ function addNames(hash: ReturnType<typeof createHash>, list: ImageList | undefin
 /** Throws a `UserError` where the data has changed since `then`. */
 export function requireSameData(then: DataFingerprint, now: DataFingerprint): void {
   if (then.sha256 === now.sha256) return;
-  const counts = ({ train, validation, test }: DataFingerprint) =>
-    `${train} training, ${validation} validation and ${test} test images`;
   throw new UserError('The data is not that of the run any more', {
-    expected: counts(then),
-    found: counts(then) === counts(now) ? 'as many, but with other names or classes' : counts(now),
+    expected: imageCounts(then),
+    found: imageCounts(then) === imageCounts(now) ? 'as many, but with other names or classes' : imageCounts(now),
     mend: 'Give --data_dir as it was, or start a new run under another --run_name, with the checkpoint as --weights',
   });
+}
+
+export function imageCounts({ train, validation, test }: Omit<DataFingerprint, 'sha256'>): string {
+  return `${train} training, ${validation} validation and ${test} test images`;
 }
