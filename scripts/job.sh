@@ -33,8 +33,6 @@ run_job() { # COMMAND --OPTION=VALUE...
   fi
   job_wait
   status=$?
-  # What comes now takes seconds, and has to happen though the scheduler's patience is over.
-  trap '' TERM INT HUP USR1 USR2 XCPU
   job_next=
   case $status in
     0) job_record 'done' ;;
@@ -180,25 +178,27 @@ job_progress() {
 
 # Runs the command and returns its exit code. Signals are handed on, since a scheduler may send them to this shell alone.
 job_wait() {
-  local status signal
-  job_signal=''
+  local signal silence
+  job_signal='' job_child=''
   for signal in TERM INT HUP USR1 USR2 XCPU; do
     # shellcheck disable=SC2064 # The signal's name is meant as it is now.
     trap "job_hear $signal" "$signal"
   done
   "${job_command[@]}" </dev/null &
   job_child=$!
-  while :; do
-    job_heard=0
-    wait "$job_child"
-    status=$?
-    # A signal ends `wait`, not the command.
-    if [[ $job_heard -eq 0 ]]; then return "$status"; fi
-  done
+  # One may have come before it was known to whom it is handed on.
+  if [[ -n $job_signal ]]; then kill -s "$job_signal" "$job_child" 2>/dev/null; fi
+  # A signal that interrupts `wait` while the command ends makes bash lose the exit code: so first it sleeps until the command
+  # has ended, without a process for that, by reading what nobody writes.
+  exec {silence}<> <(:)
+  while kill -0 "$job_child" 2>/dev/null; do read -rt 0.5 -u "$silence"; done
+  exec {silence}>&-
+  # What comes now takes seconds, and has to happen though the scheduler's patience is over.
+  trap '' TERM INT HUP USR1 USR2 XCPU
+  wait "$job_child"
 }
 
 job_hear() {
-  job_heard=1
   if [[ -z $job_signal ]]; then
     job_signal=$1
     job_signal_seconds=$SECONDS
