@@ -2,10 +2,12 @@
 // unless it is asked to. What stands in a file as a rotation and a mirroring (ISO/IEC 23008-12, 6.5.10 and 6.5.12) it
 // tells as an EXIF orientation, whatever EXIF itself says.
 
+import { putText, textAt, viewOf } from './bytes.js';
+
 /** An AVIF file that can be handed to libvips. */
 export interface AvifImage {
   /** The file as a single picture that is not turned. */
-  file: Buffer;
+  file: Uint8Array<ArrayBuffer>;
   /** How it is to be turned, as EXIF's orientation: 1, not at all, to 8. */
   orientation: number;
 }
@@ -26,21 +28,21 @@ const containers = new Map([
 ]);
 
 /** True for a file that begins as AVIF and its relatives do. */
-export function looksLikeAvif(file: Buffer): boolean {
-  return file.toString('latin1', 4, 8) === 'ftyp';
+export function looksLikeAvif(file: Uint8Array): boolean {
+  return textAt(file, 4, 8) === 'ftyp';
 }
 
-export function readAvifImage(file: Buffer): AvifImage {
-  const changed = Buffer.from(file);
-  if (changed.toString('latin1', 8, 12) === 'avis') changed.write('avif', 8, 'latin1');
+export function readAvifImage(file: Uint8Array): AvifImage {
+  const changed = new Uint8Array(file);
+  if (textAt(changed, 8, 12) === 'avis') putText(changed, 8, 'avif');
   let quarters = 0;
   let axis: number | undefined;
   for (const { type, start, content } of boxes(file, 0, file.length)) {
-    if (type === 'irot') quarters = file.readUInt8(content) & 3;
-    else if (type === 'imir') axis = file.readUInt8(content) & 1;
+    if (type === 'irot') quarters = (file[content] ?? 0) & 3;
+    else if (type === 'imir') axis = (file[content] ?? 0) & 1;
     else continue;
     // A rotation by nothing.
-    changed.write('irot', start + 4, 'latin1');
+    putText(changed, start + 4, 'irot');
     changed[content] = 0;
   }
   return { file: changed, orientation: orientation(quarters, axis) };
@@ -53,10 +55,11 @@ function orientation(quarters: number, axis: number | undefined): number {
   return row[quarters] ?? 1;
 }
 
-function* boxes(file: Buffer, from: number, to: number): Generator<Box> {
+function* boxes(file: Uint8Array, from: number, to: number): Generator<Box> {
+  const view = viewOf(file);
   for (let start = from; start + 8 <= to; ) {
-    const bytes = file.readUInt32BE(start);
-    const type = file.toString('latin1', start + 4, start + 8);
+    const bytes = view.getUint32(start);
+    const type = textAt(file, start + 4, start + 8);
     const end = bytes === 0 ? to : start + bytes;
     if (bytes === 1 || end > to || end < start + 8) return;
     const own = containers.get(type);

@@ -6,9 +6,9 @@ import { looksLikeAvif, readAvifImage } from './avif-image.js';
 import { type GifImage, readGifImage } from './gif-image.js';
 import { readJpegHeader } from './jpeg-header.js';
 import { orientationOf, tiffOrientation } from './orientation.js';
+import { Refusal } from './refusal.js';
 import { type ReadPixels, readCmyk, readGrey16, readPremultiplied, readRgb, readSignedGrey16 } from './rgb-pixels.js';
 import { looksLikeTiff, readTiffImage, type TiffImage } from './tiff-image.js';
-import { Refusal } from './unreadable-image.js';
 
 // One thread an image: many images are decoded at once. Nothing is decoded twice, so nothing is worth caching.
 sharp.concurrency(1);
@@ -94,7 +94,7 @@ async function openTiff(file: Buffer): Promise<OpenedImage> {
   return opened(readable, { width, height, orientation: tiffOrientation(directory, xmp) }, readsOfTiff[kind]);
 }
 
-function opened(file: Buffer, shape: ImageShape, read: ReadPixels): OpenedImage {
+function opened(file: Uint8Array, shape: ImageShape, read: ReadPixels): OpenedImage {
   const { width, height, orientation } = shape;
   return {
     shape: { width, height, orientation },

@@ -1,5 +1,7 @@
 // Finds out a JPEG's size from its frame header (ITU T.81, annex B), which asking libvips takes ten times as long for.
 
+import { viewOf } from './bytes.js';
+
 /** What a JPEG says of itself before its pixels: size in pixels, the number of colour components, and bits of each. */
 export interface JpegHeader {
   width: number;
@@ -10,7 +12,7 @@ export interface JpegHeader {
 
 /** Reads the frame header of a JPEG file's bytes. Undefined for anything that doesn't look like one. */
 export function readJpegHeader(file: Uint8Array): JpegHeader | undefined {
-  const bytes = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const bytes = viewOf(file);
   if (bytes.byteLength < 4 || bytes.getUint16(0) !== 0xffd8) return undefined;
   let at = 2;
   while (at + 10 <= bytes.byteLength && bytes.getUint8(at) === 0xff) {

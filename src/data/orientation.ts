@@ -1,5 +1,6 @@
 // How an image is to be turned, found where Pillow's ImageOps.exif_transpose finds it: in EXIF, else in XMP.
 
+import { textAt } from './bytes.js';
 import { readTiffDirectory, type TiffDirectory } from './tiff-directory.js';
 
 /** What an image file says beside its pixels. */
@@ -31,7 +32,7 @@ function orientationIn(directory: TiffDirectory | undefined): number | undefined
 }
 
 function orientationInXmp(xmp: Uint8Array | undefined): number | undefined {
-  const digit = xmp && /tiff:Orientation(?:="|>)([0-9])/.exec(Buffer.from(xmp).toString('latin1'))?.[1];
+  const digit = xmp && /tiff:Orientation(?:="|>)([0-9])/.exec(textAt(xmp, 0, xmp.length))?.[1];
   return digit === undefined ? undefined : known(Number(digit));
 }
 
@@ -41,11 +42,17 @@ function known(value: number): number {
 
 /** Some formats put EXIF's name before the block. */
 function withoutPrefix(block: Uint8Array): Uint8Array {
-  return Buffer.from(block.subarray(0, 6)).toString('latin1') === 'Exif\0\0' ? block.subarray(6) : block;
+  return textAt(block, 0, 6) === 'Exif\0\0' ? block.subarray(6) : block;
 }
 
 /** EXIF in a PNG of the time before it had a chunk for it: name, length and hexadecimal digits on lines of their own. */
 function profileOf(comments: ImageNotes['comments']): Uint8Array | undefined {
   const text = comments?.find(({ keyword }) => keyword === 'Raw profile type exif')?.text;
-  return text === undefined ? undefined : Buffer.from(text.trim().split('\n').slice(2).join(''), 'hex');
+  const digits = text
+    ?.trim()
+    .split('\n')
+    .slice(2)
+    .join('')
+    .match(/[0-9a-f]{2}/gi);
+  return digits ? Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16)) : undefined;
 }

@@ -1,6 +1,6 @@
 import { close, constants, fstat, open, readFile } from 'node:fs';
 import { promisify } from 'node:util';
-import { Refusal } from './unreadable-image.js';
+import { Refusal } from './refusal.js';
 
 // The callback forms take half the time of node:fs/promises.
 const fileSystem = {

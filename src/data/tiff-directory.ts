@@ -1,6 +1,8 @@
 // Reads the first directory of a TIFF file, or of an EXIF block, which is one
 // (https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf, section 2).
 
+import { viewOf } from './bytes.js';
+
 /** What one entry says. */
 export interface TiffEntry {
   values: readonly number[];
@@ -27,7 +29,7 @@ const mostValues = 16;
 
 /** Reads it, of BigTIFF as well. Undefined for what is no TIFF or ends too early. */
 export function readTiffDirectory(bytes: Uint8Array): TiffDirectory | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   try {
     return read(view);
   } catch (error) {

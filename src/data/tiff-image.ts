@@ -1,8 +1,9 @@
 // Which TIFF images are read: those kinds of pixels that come out as from Pillow. libvips reads others too, but as
 // something else.
 
+import { textAt } from './bytes.js';
+import { Refusal } from './refusal.js';
 import { readTiffDirectory, type TiffDirectory } from './tiff-directory.js';
-import { Refusal } from './unreadable-image.js';
 
 const tags = { bits: 258, compression: 259, photometric: 262, samples: 277, extra: 338, format: 339 } as const;
 
@@ -31,8 +32,8 @@ export interface TiffImage {
 }
 
 /** True for a file that begins as TIFF and BigTIFF do. */
-export function looksLikeTiff(file: Buffer): boolean {
-  return ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(file.toString('latin1', 0, 4));
+export function looksLikeTiff(file: Uint8Array): boolean {
+  return ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(textAt(file, 0, 4));
 }
 
 /** Looks at a TIFF file's first image. Throws an Error that says which kind of pixels can't be read. */

@@ -1,4 +1,5 @@
 import { messageOf, UserError } from '../errors.js';
+import { Refusal } from './refusal.js';
 import { shownPath } from './shown-path.js';
 
 /** An image file that can't be read or decoded. */
@@ -12,11 +13,6 @@ export class UnreadableImageError extends UserError {
     this.path = path;
     this.reason = reason;
   }
-}
-
-/** Thrown where the reason is known: its message is that of an UnreadableImageError. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
 }
 
 /** What a failure of the file system or of libvips to read `path` means, in plain words. */

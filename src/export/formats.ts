@@ -50,7 +50,7 @@ const tfjs: Format = {
   quantizations: ['none', 'float16', 'uint8'],
   inputs: ['bytes', 'floats'],
   async write(folder, network, options) {
-    for (const name of ['page', 'page/tfjs']) await mkdir(join(folder, name));
+    for (const name of ['data', 'page', 'page/tfjs']) await mkdir(join(folder, name));
     for (const [name, bytes] of [...exportTfjs(network, options), ...(await pageFiles())]) {
       await writeWhole(join(folder, name), bytes);
     }

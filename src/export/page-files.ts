@@ -15,17 +15,29 @@ const libraries: readonly (readonly [source: string, name: string])[] = [
   ['tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm-simd.wasm'],
 ];
 
+/** Of src/data, what the page reads files with, too. */
+const shared = [
+  'avif-image.js',
+  'bytes.js',
+  'gif-image.js',
+  'orientation.js',
+  'refusal.js',
+  'tiff-directory.js',
+  'tiff-image.js',
+];
+
 const compiled = fileURLToPath(new URL('../page/', import.meta.url));
 /** HTML and CSS, which nothing compiles. */
 const sources = fileURLToPath(new URL('../../src/page/', import.meta.url));
 
-/** Files by their path in the folder of the export: index.html, and the rest in `page`. */
+/** Files by their path in the folder of the export: index.html, and the rest in `page` and `data`. */
 export async function pageFiles(): Promise<ReadonlyMap<string, Uint8Array>> {
   const scripts = (await readdir(compiled)).filter((name) => name.endsWith('.js'));
   const places = [
     ['index.html', join(sources, 'index.html')],
     ['page/page.css', join(sources, 'page.css')],
     ...scripts.map((name) => [`page/${name}`, join(compiled, name)]),
+    ...shared.map((name) => [`data/${name}`, join(compiled, '../data', name)]),
     ...libraries.map(([source, name]) => [`page/tfjs/${name}`, inPackage(source)]),
   ] as const;
   return new Map(await Promise.all(places.map(async ([name, path]) => [name, await readFile(path)] as const)));

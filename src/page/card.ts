@@ -28,6 +28,7 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
   const overlay = element('canvas', { class: 'overlay', attributes: { 'aria-hidden': 'true' } });
   const ranking = createRanking(classes);
   const failure = element('p', { class: 'failure' });
+  const note = element('p', { class: 'note' });
   const about = element('p', { class: 'about', text: 'Waiting …' });
   const root = element('article', {
     class: 'card',
@@ -37,6 +38,7 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
       element('h2', { text: name, attributes: { title: name } }),
       ranking.root,
       failure,
+      note,
       about,
     ],
   });
@@ -76,6 +78,7 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
           update();
         });
       ranking.show(probabilities, maps.length > 0 ? choose : undefined);
+      note.textContent = result.note ?? '';
       about.textContent = `${milliseconds(result.milliseconds)} on ${backendTitles[result.backend]}`;
       show({ isGood: true });
       update();
@@ -83,6 +86,7 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
     showFailure(message) {
       maps = [];
       failure.textContent = message;
+      note.textContent = '';
       about.textContent = '';
       show({ isGood: false });
       update();

@@ -47,6 +47,8 @@ export interface Result {
   backend: BackendName;
   /** What the network sees, at the size that was wanted. */
   picture: ImageBitmap | undefined;
+  /** Why the answer may be another than the network's own: a sentence for the user. */
+  note: string | undefined;
   /** Of the most likely classes, where the network has such maps. */
   maps: readonly ClassMap[];
 }

@@ -1,7 +1,11 @@
 // Image files and pictures of the camera as the square of bytes that the network gets.
 
 import type { Preprocessing } from '../data/preprocessing.js';
-import { withoutOrientation } from './orientation.js';
+import { Refusal } from '../data/refusal.js';
+import { avifPixels } from './avif-pixels.js';
+import { type PlainFile, plainFile } from './plain-file.js';
+import { type Pixels, pngPixels } from './png-pixels.js';
+import { canvasOf, redrawn } from './redrawn.js';
 import { shownPart, squareOf } from './resample.js';
 
 /** An image that the browser can't read. The message is a sentence for the user. */
@@ -14,6 +18,8 @@ export interface ReadImage {
   square: Uint8Array;
   /** The same part of the image for the screen. */
   picture: ImageBitmap | undefined;
+  /** Why the square may be another than training's: a sentence for the user. */
+  note: string | undefined;
 }
 
 /** `pictureSide`: of the picture for the screen, in pixels; none unless told. */
@@ -22,34 +28,62 @@ export async function readImage(
   preprocessing: Preprocessing,
   pictureSide: number | undefined,
 ): Promise<ReadImage> {
-  const bitmap = image instanceof ImageBitmap ? image : await decode(image, preprocessing.exif === true);
+  const { bitmap, note } =
+    image instanceof ImageBitmap
+      ? { bitmap: image, note: undefined }
+      : await decode(image, preprocessing.exif === true);
   try {
     const square = squareOf(rowsOf(bitmap), preprocessing);
-    if (pictureSide === undefined) return { square, picture: undefined };
+    if (pictureSide === undefined) return { square, picture: undefined, note };
     const { left, top, side } = shownPart(bitmap, preprocessing);
     const size = Math.max(1, Math.min(pictureSide, Math.round(side)));
     const picture = await createImageBitmap(bitmap, left, top, side, side, {
       ...{ resizeWidth: size, resizeHeight: size, resizeQuality: 'high' },
     });
-    return { square, picture };
+    return { square, picture, note };
   } finally {
     bitmap.close();
   }
 }
 
 /** Colour profiles are ignored, as in training. */
-async function decode(file: Blob, turn: boolean): Promise<ImageBitmap> {
-  if (file.size === 0) throw new UnreadableImage('The file is empty.');
-  const stored = turn ? file : new Blob([...withoutOrientation(new Uint8Array(await file.arrayBuffer()))]);
+const asStored = { colorSpaceConversion: 'none' } as const;
+
+interface Decoded {
+  bitmap: ImageBitmap;
+  note: string | undefined;
+}
+
+/** Decodes a file as training does, turned only where that heeds EXIF. */
+async function decode(blob: Blob, turn: boolean): Promise<Decoded> {
+  if (blob.size === 0) throw new UnreadableImage('The file is empty.');
   try {
-    return await createImageBitmap(stored, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    const plain = await plainFile(new Uint8Array(await blob.arrayBuffer()));
+    const { format, orientation, background } = plain;
+    const pixels = await ownPixels(plain);
+    const bitmap = await (pixels ? bitmapOf(pixels) : createImageBitmap(new Blob([plain.file]), asStored));
+    const isTurned = plain.isTurnedByBrowsers && !pixels;
+    return {
+      bitmap: redrawn(bitmap, { from: isTurned ? orientation : 1, to: turn ? orientation : 1, background }),
+      note: format === 'avif' && !pixels ? inexactAvif : undefined,
+    };
   } catch (error) {
-    throw new UnreadableImage(
-      'This is no image that the browser can read: it reads JPEG, PNG, WebP, GIF and mostly AVIF.',
-      { cause: error },
-    );
+    throw new UnreadableImage(error instanceof Refusal ? `This is ${error.message}.` : unreadable, { cause: error });
   }
 }
+
+const unreadable =
+  "This is an image that the browser can't read: damaged, too large, or of a kind that it does not know.";
+const inexactAvif =
+  'This browser makes other colours of an AVIF than training does, by a little: so may the answer be.';
+
+/** Where the browser's would be others. */
+async function ownPixels({ format, file }: PlainFile): Promise<Pixels | undefined> {
+  if (format === 'png') return pngPixels(file);
+  return format === 'avif' ? avifPixels(file) : undefined;
+}
+
+const bitmapOf = ({ data, width, height }: Pixels) => createImageBitmap(new ImageData(data, width, height));
 
 function rowsOf(bitmap: ImageBitmap) {
   const { width, height } = bitmap;
@@ -57,8 +91,7 @@ function rowsOf(bitmap: ImageBitmap) {
     width,
     height,
     read(first: number, count: number): Uint8ClampedArray {
-      const context = new OffscreenCanvas(width, count).getContext('2d', { alpha: false, willReadFrequently: true });
-      if (!context) throw new UnreadableImage('The image is too large for this browser.');
+      const context = canvasOf(width, count);
       context.drawImage(bitmap, 0, -first);
       return context.getImageData(0, 0, width, count).data;
     },

@@ -56,11 +56,11 @@ async function answerClassify({ id, image, pictureSide }: ClassifyRequest): Prom
   try {
     if (!open) throw new Error('the network is not open.');
     const { network, backend } = open;
-    const { square, picture } = await readImage(image, network.description.preprocessing, pictureSide);
+    const { square, picture, note } = await readImage(image, network.description.preprocessing, pictureSide);
     const { probabilities, milliseconds, maps } = await network.classify(square);
     const buffers = [probabilities.buffer as ArrayBuffer, ...maps.map(({ values }) => values.buffer as ArrayBuffer)];
     scope.postMessage(
-      { kind: 'result', id, probabilities, milliseconds, backend, picture, maps },
+      { kind: 'result', id, probabilities, milliseconds, backend, picture, note, maps },
       picture ? [...buffers, picture] : buffers,
     );
   } catch (error) {

@@ -111,7 +111,7 @@ describe('the page', { skip }, () => {
     writeFileSync(broken, 'no image at all');
     await choose(opened, broken, beach);
     const card = opened.page.getByRole('article', { name: 'broken.jpg' });
-    await card.getByText('no image that the browser can read').waitFor();
+    await card.getByText('no image of a format that is read').waitFor();
     assert.equal((await probabilitiesOf(opened, nameOf(beach))).size, 5);
     await opened.page.context().close();
   });
