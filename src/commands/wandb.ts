@@ -82,5 +82,4 @@ function requireRun(name: string, recorded: readonly string[]): void {
   });
 }
 
-/** The runs that have a journal. */
 const epochs = (amount: number) => count(amount, 'epoch', 'epochs');

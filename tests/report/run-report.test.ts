@@ -24,9 +24,14 @@ test('the page and the test in detail lie beside the description', async () => {
   const { run, events, report } = reportOf();
   writeRun(run);
   report.addTested([{ path: '/gone.jpg', label: 1 }], Float32Array.of(1, 2, 3));
+  const saved = { kind: 'saved', what: 'report', path: reportFile(run.files) };
   await report.write(60_000);
-  assert.deepEqual(events, [{ kind: 'saved', what: 'report', path: reportFile(run.files) }]);
+  assert.deepEqual(events, [saved]);
   assert.ok(existsSync(reportFile(run.files)));
+  assert.equal(readTestDetail(run.files), undefined, 'of half a test');
+  report.note({ kind: 'tested', seconds: 1, metrics: { images: 1, loss: 1, precisionAt1: 0, precisionAt5: 100 } });
+  await report.write(60_000);
+  assert.deepEqual(events, [saved, saved]);
   assert.equal(readTestDetail(run.files)?.images, 1);
 });
 
