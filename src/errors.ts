@@ -16,10 +16,10 @@ export function messageOf(error: unknown): string {
 
 /** What a user needs to mend a mistake. Each part is a phrase without a final full stop. */
 export interface Explanation {
-  expected?: string;
-  found?: string;
+  expected?: string | undefined;
+  found?: string | undefined;
   /** What to do, as an imperative sentence. */
-  mend?: string;
+  mend?: string | undefined;
 }
 
 /** A user's mistake: printed as one line without a stack or secrets, exit code 2. */

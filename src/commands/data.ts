@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, messageOf, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean, nearest } from '../options/nearest.js';
 import { projectRoot } from '../options/paths.js';
 import { flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
@@ -79,7 +79,7 @@ function readOperands([verb, folder, ...more]: readonly string[]): string {
   throw new UserError('Bad use of deep-cnn data', {
     expected: 'check and one folder after it',
     found: found.length === 0 ? 'nothing' : found.map(quoted).join(' '),
-    mend: `${suggestion ? `Did you mean ${suggestion}? ` : ''}See deep-cnn data --help`,
+    mend: didYouMean(suggestion, 'See deep-cnn data --help'),
   });
 }
 

@@ -6,7 +6,7 @@ import { exitCode, UserError } from '../errors.js';
 import type { OpenedNetwork } from '../inference/open-network.js';
 import type { Prediction, PredictionFormat } from '../inference/predictions.js';
 import { quoted } from '../options/given.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean, nearest } from '../options/nearest.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
 import { findRootDir } from '../options/paths.js';
 import { flag, integer, optionalText, type ValuesOf } from '../options/spec.js';
@@ -195,7 +195,7 @@ async function findClass({ classes }: OpenedNetwork, name: string): Promise<numb
   throw new UserError('Bad value for class', {
     expected: `one of the network's classes: ${abbreviate(classes)}`,
     found: quoted(name),
-    ...(suggestion && { mend: `Did you mean ${suggestion}? Otherwise choose one of them` }),
+    mend: suggestion && didYouMean(suggestion, 'Otherwise choose one of them'),
   });
 }
 

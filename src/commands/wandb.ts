@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { exitCode, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean, nearest } from '../options/nearest.js';
 import { findRootDir } from '../options/paths.js';
 import type { ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
@@ -69,7 +69,7 @@ function readOperands([verb, ...names]: readonly string[]): readonly string[] {
   throw new UserError('Bad use of deep-cnn wandb', {
     expected: 'sync and the names of one or more runs after it',
     found: verb === undefined ? 'nothing' : verb === 'sync' ? 'no name' : quoted(verb),
-    mend: suggestion ? `Did you mean ${suggestion}? See deep-cnn wandb --help` : 'See deep-cnn wandb --help',
+    mend: didYouMean(suggestion, 'See deep-cnn wandb --help'),
   });
 }
 
@@ -78,7 +78,7 @@ function requireRun(name: string, recorded: readonly string[]): void {
   const suggestion = nearest(name, recorded);
   throw new UserError(`There is no run ${quoted(name)} for W&B here`, {
     expected: recorded.length === 0 ? 'a run that was made with --wandb=True' : `one of ${recorded.join(', ')}`,
-    mend: suggestion ? `Did you mean ${suggestion}` : 'Say where outputs/wandb is with --root_dir',
+    mend: didYouMean(suggestion, 'Say where outputs/wandb is with --root_dir'),
   });
 }
 

@@ -4,7 +4,7 @@
 import { exitCode, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean, nearest } from '../options/nearest.js';
 import type { CachedWeights, SourceSettings, WeightsOrigin } from '../weights/sources.js';
 import { count } from '../wording.js';
 import type { Command } from './command.js';
@@ -51,7 +51,7 @@ export async function runWeights([verb, ...wanted]: readonly string[], given: We
     throw new UserError('Bad use of deep-cnn weights', {
       expected: 'list, download or verify after it',
       found: verb === undefined ? 'nothing' : quoted(verb),
-      ...(suggestion && { mend: `Did you mean ${suggestion}? See deep-cnn weights --help` }),
+      mend: didYouMean(suggestion, 'See deep-cnn weights --help'),
     });
   }
   await work(wanted, given);

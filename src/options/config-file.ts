@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type Document, isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar } from 'yaml';
 import { UserError } from '../errors.js';
 import { findOption, type Given, type GivenOptions, quoted } from './given.js';
-import { nearest } from './nearest.js';
+import { didYouMean, nearest } from './nearest.js';
 import type { OptionTable } from './spec.js';
 
 /**
@@ -88,8 +88,6 @@ export function sourceOf(scalar: Scalar): string {
 function unknownName(name: string, line: string, table: OptionTable): UserError {
   const suggestion = nearest(name, Object.keys(table));
   return new UserError(`${line}: unknown option ${quoted(name)}`, {
-    mend: suggestion
-      ? `Did you mean ${suggestion}? See deep-cnn --help for all options`
-      : 'See deep-cnn --help for all options',
+    mend: didYouMean(suggestion, 'See deep-cnn --help for all options'),
   });
 }

@@ -3,7 +3,7 @@
 
 import { UserError } from '../errors.js';
 import { findOption, type Given, type GivenOptions, givenNames, readOptions } from './given.js';
-import { nearest } from './nearest.js';
+import { didYouMean, nearest } from './nearest.js';
 import { type units, withUnit } from './option-text.js';
 import type { OptionSpec, OptionTable, ValuesOf } from './spec.js';
 
@@ -38,7 +38,7 @@ function givenValues(values: Readonly<Record<string, unknown>>, table: OptionTab
     if (option?.name !== name) {
       const suggestion = option?.name ?? nearest(name, Object.keys(table));
       throw new UserError(`Unknown option ${name}`, {
-        mend: `${suggestion ? `Did you mean ${suggestion}? ` : ''}See the command line's options`,
+        mend: didYouMean(suggestion, "See the command line's options"),
       });
     }
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {

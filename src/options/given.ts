@@ -1,7 +1,7 @@
 // From what a user gave, on the command line and in a configuration file, to the values of a table of options.
 import { UserError } from '../errors.js';
 import { redact, secretIn } from '../secrets.js';
-import { nearest } from './nearest.js';
+import { didYouMean, nearest } from './nearest.js';
 import type { OptionSpec, OptionTable, ValuesOf } from './spec.js';
 
 /** A value as the user wrote it. */
@@ -64,7 +64,7 @@ function readOne(spec: OptionSpec<unknown>, { value, where }: Given): unknown {
   throw new UserError(`Bad value for ${where}`, {
     expected: spec.expected,
     found: value === '' ? 'nothing' : quoted(String(value)),
-    ...(suggestion && { mend: `Did you mean ${suggestion}? Otherwise choose from the list` }),
+    mend: suggestion && didYouMean(suggestion, 'Otherwise choose from the list'),
   });
 }
 

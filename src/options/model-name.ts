@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js';
 import { quoted } from './given.js';
-import { nearestFew } from './nearest.js';
+import { didYouMean, nearestFew } from './nearest.js';
 
 /** Beginnings of the names that torchvision and timm give to transformers. */
 const transformers = ['vit', 'swin', 'maxvit', 'deit', 'deit3', 'beit', 'beitv2', 'cait', 'eva', 'eva02', 'swinv2'];
@@ -22,7 +22,7 @@ export function checkModelName(name: string, models: readonly string[]): void {
   throw new UserError('Bad value for model', {
     expected: 'one of the networks that `deep-cnn models` lists',
     found: quoted(name),
-    ...(near.length > 0 && { mend: `Did you mean ${alternatives(near)}? Otherwise choose from the list` }),
+    mend: near.length > 0 ? didYouMean(alternatives(near), 'Otherwise choose from the list') : undefined,
   });
 }
 

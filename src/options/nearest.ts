@@ -22,6 +22,12 @@ export function nearestFew(word: string, candidates: Iterable<string>, limit: nu
   return near.slice(0, limit).map(({ candidate }) => candidate);
 }
 
+/** How to mend a misspelt word: by what it most likely meant, if anything, and in another way, if there is one. */
+export function didYouMean(suggestion: string | undefined, otherwise?: string): string | undefined {
+  const question = suggestion && `Did you mean ${suggestion}`;
+  return question && otherwise ? `${question}? ${otherwise}` : question || otherwise;
+}
+
 function plain(word: string): string {
   // Longer words are no misspelling of anything, and the distance takes time in proportion to the length.
   return word.slice(0, 64).toLowerCase().replaceAll('-', '_');

@@ -3,7 +3,7 @@
 
 import { UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean, nearest } from '../options/nearest.js';
 import type { OptionSpec } from '../options/spec.js';
 
 /** What an option of training can be. */
@@ -81,7 +81,7 @@ function shapeOf({ where, scalars, values }: ParameterText): Shape {
     const suggestion = nearest(unknown, keys);
     throw new UserError(`${where} has an unknown key ${quoted(unknown)}`, {
       expected: keys.join(', '),
-      ...(suggestion && { mend: `Did you mean ${suggestion}` }),
+      mend: didYouMean(suggestion),
     });
   }
   const given = scalars.get('distribution');
@@ -98,7 +98,7 @@ function shapeOf({ where, scalars, values }: ParameterText): Shape {
   throw new UserError(`Bad distribution of ${where}`, {
     expected: `one of ${Object.keys(shapes).join(', ')}`,
     found: quoted(given),
-    ...(suggestion && { mend: `Did you mean ${suggestion}` }),
+    mend: didYouMean(suggestion),
   });
 }
 
@@ -109,7 +109,7 @@ function readValue(given: string, spec: OptionSpec<unknown>, where: string): Val
   throw new UserError(`Bad value for ${where}`, {
     expected: spec.expected,
     found: quoted(given),
-    ...(suggestion && { mend: `Did you mean ${suggestion}` }),
+    mend: didYouMean(suggestion),
   });
 }
 

@@ -5,7 +5,7 @@ import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'y
 import { UserError } from '../errors.js';
 import { readText, refuseErrors, sourceOf } from '../options/config-file.js';
 import { findOption, quoted } from '../options/given.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean, nearest } from '../options/nearest.js';
 import { isPlainFileName } from '../options/run-name.js';
 import { trainOptions } from '../options.js';
 import { directionOf, type EarlyTerminate, methods, metrics, prunerTypes, type SweepDefinition } from './definition.js';
@@ -54,8 +54,8 @@ export function readSweepFile(path: string): SweepFile {
   for (const { name, where } of top.values()) {
     if (Object.hasOwn(keys, name)) continue;
     const suggestion = nearest(name, Object.keys(keys));
-    const mend = foreignKeys.has(name) ? 'Leave it out' : suggestion && `Did you mean ${suggestion}`;
-    throw new UserError(`Unknown key ${where}`, { expected: Object.keys(keys).join(', '), ...(mend && { mend }) });
+    const mend = foreignKeys.has(name) ? 'Leave it out' : didYouMean(suggestion);
+    throw new UserError(`Unknown key ${where}`, { expected: Object.keys(keys).join(', '), mend });
   }
   const text = (key: keyof typeof keys) => top.get(key)?.text(keys[key]);
   const number = (key: 'run_cap' | 'retries' | 'seed', least: number) => integerOf(top.get(key), keys[key], least);
@@ -121,8 +121,7 @@ function oneOf<const T extends string>(choices: readonly T[], entry: Entry | und
   const found = choices.find((choice) => choice === given);
   if (found !== undefined) return found;
   const suggestion = nearest(given, choices);
-  const mend = suggestion && `Did you mean ${suggestion}`;
-  throw new UserError(`Bad value for ${entry.where}`, { expected, found: quoted(given), ...(mend && { mend }) });
+  throw new UserError(`Bad value for ${entry.where}`, { expected, found: quoted(given), mend: didYouMean(suggestion) });
 }
 
 function integerOf(entry: Entry | undefined, expected: string, least: number): number | undefined {
@@ -166,7 +165,7 @@ function readParameters(entry: Entry | undefined, path: string): readonly Parame
     if (option === undefined) {
       const suggestion = nearest(each.name, Object.keys(trainOptions));
       throw new UserError(`Unknown option ${each.where}`, {
-        mend: `${suggestion ? `Did you mean ${suggestion}? ` : ''}See deep-cnn --help for all options`,
+        mend: didYouMean(suggestion, 'See deep-cnn --help for all options'),
       });
     }
     if (ownOptions.includes(option.name)) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { editDistance, nearest } from '#src/options/nearest.js';
+import { didYouMean, editDistance, nearest } from '#src/options/nearest.js';
 
 test('the distance counts inserted, deleted, replaced and swapped letters', () => {
   const cases: [string, string, number][] = [
@@ -35,4 +35,11 @@ test('the nearest name is found, and none where none is near', () => {
     ['q'.repeat(10_000), undefined],
   ];
   for (const [word, expected] of cases) assert.equal(nearest(word, names), expected, word.slice(0, 20));
+});
+
+test('a mistake is mended by what was meant, in another way, by both or by nothing', () => {
+  assert.equal(didYouMean('lr', 'See --help'), 'Did you mean lr? See --help');
+  assert.equal(didYouMean('lr'), 'Did you mean lr');
+  assert.equal(didYouMean(undefined, 'See --help'), 'See --help');
+  assert.equal(didYouMean(undefined), undefined);
 });
