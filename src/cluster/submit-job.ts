@@ -64,8 +64,16 @@ export async function submitJob(
   throw new UserError('The job may not have been submitted', { found: `${program} printed no identifier` });
 }
 
-/** The PBS jobs that `--after` means: the elements of an array, each by itself, as qstat tells them. */
-export async function jobsToAwait(after: string, parts: SubmitParts = {}): Promise<string[]> {
+/**
+ * The jobs that `--after` means and whose success the script itself has to look for: with PBS the elements of an array,
+ * each by itself, as qstat tells them; none with Slurm, which looks for it.
+ */
+export async function jobsToAwait(
+  scheduler: Scheduler,
+  after: string | undefined,
+  parts: SubmitParts = {},
+): Promise<string[]> {
+  if (scheduler === 'slurm' || after === undefined) return [];
   if (!after.includes('[]')) return [after];
   const answer = await runWith(parts)('qstat', ['-x', '-f', after]);
   const text = 'failure' in answer ? '' : answer.output;

@@ -16,6 +16,8 @@ export interface Command<Table extends OptionTable = OptionTable> {
    * Files unless told.
    */
   readonly offers?: readonly (readonly string[] | 'models' | 'runs')[];
+  /** Refuses operands before options are read, which are others for a command that somebody had in mind. */
+  readonly checkOperands?: (operands: readonly string[]) => void;
   /**
    * Does the work and returns the exit code. An option `config` has been followed already; what the operands mean is for
    * the command to check. `given` names the options that were given, on the command line or in a configuration file.

@@ -27,6 +27,9 @@ export const submitCommand: Command<typeof submitOptions> = {
   options: submitOptions,
   operands: '[progress RUN]',
   offers: [['progress'], 'runs'],
+  checkOperands: (operands) => {
+    if (operands.length > 0) readRun(operands);
+  },
   run: (values, operands, given) => runSubmit(values, operands, given, standardVoices),
 };
 
@@ -57,7 +60,7 @@ export async function runSubmit(
     variables: variablesFor(env),
     folder: root,
     programFolder,
-    after: scheduler === 'pbs' && after !== undefined ? await jobsToAwait(after, parts) : [],
+    after: await jobsToAwait(scheduler, after, parts),
     options,
   });
   if (values.dry_run) {
@@ -77,11 +80,17 @@ export const programFolder = dirname(dirname(dirname(fileURLToPath(import.meta.u
 
 function readRun([verb, run, ...more]: readonly string[]): string {
   if (verb === 'progress' && run !== undefined && more.length === 0) return run;
-  throw new UserError('Bad use of deep-cnn submit', {
-    expected: 'options alone, or progress and the name of one run',
+  throw new UserError('Bad use of deep-cnn submit, which trains', {
+    expected: 'options of a run alone, or progress and the name of one run',
     found: [verb, run, ...more].flatMap((word) => (word === undefined ? [] : quoted(word))).join(' '),
-    mend: 'Options start with --; see deep-cnn submit --help',
+    mend: mendFor(verb),
   });
+}
+
+function mendFor(verb: string | undefined): string {
+  if (verb === 'progress') return 'Name one run';
+  if (verb === 'sweep') return 'Submit a sweep with deep-cnn sweep FILE --submit';
+  return `For another command write \`run_once node dist/cli.js ${verb ?? ''} ...\` at the end of a copy of submit.pbs or submit.slurm`;
 }
 
 async function describeProgress(run: { root_dir: string; run_name: string }): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { directives, jobName } from '../cluster/job-resources.js';
 import { variablesFor, writeJobScript } from '../cluster/job-script.js';
-import { submitJob } from '../cluster/submit-job.js';
+import { jobsToAwait, submitJob } from '../cluster/submit-job.js';
 import { exitCode } from '../errors.js';
 import { optionText } from '../options/option-text.js';
 import { cannotWrite } from '../reporting/run-files.js';
@@ -26,7 +26,7 @@ export interface SweepSubmission {
 /** Options of the job, and what the plan has made absolute. */
 const ofJob: readonly string[] = [
   ...['submit', 'parallel', 'config', 'data_dir', 'root_dir', 'walltime', 'cpus', 'mem', 'gpu_type'],
-  ...['queue', 'partition', 'account', 'dry_run', 'gpus'],
+  ...['queue', 'partition', 'account', 'after', 'dry_run', 'gpus'],
 ];
 
 /**
@@ -47,13 +47,13 @@ export async function submitSweep({ file, plan, values, given }: SweepSubmission
   const own = [...given].filter((option) => !ofJob.includes(option)).sort();
   const script = writeJobScript(scheduler, {
     directives: directives(scheduler, {
-      ...requestOf({ ...values, run_name: name, array, scheduler: undefined, after: undefined }),
+      ...requestOf({ ...values, run_name: name, array, scheduler: undefined }),
       name: jobName(name),
     }),
     variables: variablesFor(process.env),
     folder: rootDir,
     programFolder,
-    after: [],
+    after: await jobsToAwait(scheduler, values.after),
     options: [
       ...new Set([...options, ...own.flatMap((option) => optionText(option, values[option as keyof SweepValues]))]),
     ],
@@ -73,7 +73,7 @@ export async function submitSweep({ file, plan, values, given }: SweepSubmission
   }
   const path = join(rootDir, 'outputs', 'jobs', `${name}.sweep.${scheduler}`);
   await writeScript(path, script);
-  const id = await submitJob(scheduler, { path, after: undefined });
+  const id = await submitJob(scheduler, { path, after: values.after });
   tell(`The job's script is ${path}`);
   print(`${id}\n`);
   return exitCode.ok;

@@ -17,7 +17,7 @@ import { isNohup } from './signals.js';
 import { jobOptions } from './submit-options.js';
 
 const group = 'Sweep';
-const { scheduler: _, array: __, after: ___, ...jobs } = jobOptions;
+const { scheduler: _, array: __, ...jobs } = jobOptions;
 
 export const sweepOptions = {
   run_cap: {

@@ -70,6 +70,7 @@ export function readCommandLine(
   if (chosen === undefined) return undefined;
   const { command, parsed } = chosen;
   const operands = readOperands(parsed['_'], command, commands);
+  command.checkOperands?.(operands);
   return { command, given: collect(parsed, command, written), operands };
 }
 

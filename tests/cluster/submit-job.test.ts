@@ -29,10 +29,10 @@ test('a scheduler that is not there, or says nothing, is a mistake to tell', asy
 
 test('the elements of an array are those that qstat tells', async () => {
   assert.deepEqual(elementIds('9[].server', '0-4:2,7'), ['9[0].server', '9[2].server', '9[4].server', '9[7].server']);
-  assert.deepEqual(await jobsToAwait('9.server', { run: async () => assert.fail('asks nobody') }), ['9.server']);
+  assert.deepEqual(await jobsToAwait('pbs', '9.server', { run: async () => assert.fail('asks nobody') }), ['9.server']);
   const run = async () => ({ failure: 'there is no qstat' });
   await assert.rejects(
-    jobsToAwait('9[].server', { run }),
+    jobsToAwait('pbs', '9[].server', { run }),
     /elements of the array 9\[\]\.server: found there is no qstat/,
   );
 });

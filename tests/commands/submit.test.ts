@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { RunProgram } from '#src/cluster/scheduler-program.js';
-import { runSubmit } from '#src/commands/submit.js';
+import type { Command } from '#src/commands/command.js';
+import { runSubmit, submitCommand } from '#src/commands/submit.js';
 import { submitOptions } from '#src/commands/submit-options.js';
 import { UserError } from '#src/errors.js';
+import { readCommandLine } from '#src/options/command-line.js';
 import { readOptions } from '#src/options/given.js';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
@@ -208,6 +210,19 @@ test('mistakes are told before anything is written', async (t) => {
   }
   await assert.rejects(submit({}, ['progres', 'x']), /Bad use of deep-cnn submit/);
   assert.ok(!existsSync(join(root, 'outputs')));
+});
+
+test('another command is refused before its options are, with the way to run it', () => {
+  const refused: [string[], RegExp][] = [
+    [['evaluate', '--run=first'], /which trains: .*found 'evaluate'\. .*`run_once node dist\/cli\.js evaluate \.\.\.`/],
+    [['data', 'check', '--json'], /found 'data' 'check'/],
+    [['sweep', 'a.yaml', '--parallel=2'], /deep-cnn sweep FILE --submit/],
+    [['progress', 'first', 'second'], /Name one run/],
+  ];
+  for (const [words, message] of refused) {
+    const settings = { commands: [submitCommand as Command], version: '', columns: 80 };
+    assert.throws(() => readCommandLine(['submit', ...words], settings), message);
+  }
 });
 
 test('what the scheduler refuses is told', async (t) => {

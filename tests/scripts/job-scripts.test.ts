@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeFakeCluster } from './fake-pbs.js';
 
@@ -57,3 +58,32 @@ for (const name of ['submit.pbs', 'submit.slurm']) {
     }
   });
 }
+
+/** Runs lines of bash in a folder of their own, job.sh being there; returns the exit code, what was printed, the folder. */
+function withJobScript(t: TestContext, lines: string, env: Record<string, string> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'deep-cnn-job-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'qstat'), '#!/bin/sh\n[ "$3" = 8 ] && echo "    Exit_status = 0"\n', { mode: 0o755 });
+  const { status, stdout } = spawnSync('bash', ['-c', `. '${repository}scripts/job.sh'\n${lines}`], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: `${folder}:${process.env['PATH']}`, ...env },
+  });
+  return { folder, status, stdout };
+}
+
+test('run_once runs a command as it is, and leaves a record of how it ended', (t) => {
+  const run = (command: string) => {
+    const { folder, status, stdout } = withJobScript(t, `run_once ${command}`, { PBS_JOBID: '7.server', NCPUS: '3' });
+    return [status, stdout.split('\n')[1], readFileSync(join(folder, 'outputs/jobs/7.server.state'), 'utf8')];
+  };
+  assert.deepEqual(run(`bash -c 'echo "$TF_NUM_INTRAOP_THREADS $*"' _ --run=a`), [0, '3 --run=a', 'done\n']);
+  assert.deepEqual(run(`bash -c 'exit 2'`), [2, '', 'failed with code 2\n']);
+});
+
+test('a job that another one waits for is known by its record, without the server’s name, too, or by PBS', (t) => {
+  const lines = `mkdir -p outputs/jobs; echo done >'outputs/jobs/6.server.state'; echo stopped >'outputs/jobs/7[1].server.state'
+    for id in 6.server 6 '7[1]' 8 9; do echo "$id: $(job_state "$id")"; done`;
+  const { stdout } = withJobScript(t, lines);
+  assert.deepEqual(stdout.trim().split('\n'), ['6.server: done', '6: done', '7[1]: stopped', '8: done', '9:']);
+});

@@ -10,7 +10,15 @@ const place = new SweepPlace('first try', 'method: random\nrun_cap: 3\nparameter
 after(() => place.remove());
 
 it('submits an array whose jobs all run the same sweep', () => {
-  const args = ['--parallel=3', '--walltime=2h', '--epochs=4', '--run_cap=5', '--gpus=1', '--dry_run'];
+  const args = [
+    '--parallel=3',
+    '--walltime=2h',
+    '--epochs=4',
+    '--run_cap=5',
+    '--gpus=1',
+    '--after=7.server',
+    '--dry_run',
+  ];
   const words = [join(repository, 'dist/cli.js'), 'sweep', place.file, `--root_dir=${place.root}`, ...args];
   const data = `--data_dir=${join(place.root, 'data')}`;
   const script = execFileSync(process.execPath, [...words, data, '--submit=pbs'], { encoding: 'utf8' });
@@ -18,7 +26,8 @@ it('submits an array whose jobs all run the same sweep', () => {
   assert.match(script, /^#PBS -N first_try$/m);
   assert.match(script, /^#PBS -J 0-2$/m);
   assert.match(script, /^#PBS -lselect=1:ncpus=2:mem=8gb:ngpus=1$/m);
-  const command = script.slice(script.indexOf('run_sweep'));
+  assert.match(script, /^job_after 7\.server$/m);
+  const command = script.slice(script.indexOf('\nrun_sweep') + 1);
   assert.ok(
     command.startsWith(`run_sweep 'first try' node ${join(repository, 'dist/cli.js')} sweep '${copy}'`),
     command,
@@ -26,7 +35,7 @@ it('submits an array whose jobs all run the same sweep', () => {
   for (const option of [data, '--epochs=4', '--run_cap=5', `--root_dir=${place.root}`]) {
     assert.equal(command.split(option).length, 2, `${option} in ${command}`);
   }
-  assert.doesNotMatch(command, /submit|parallel|walltime/);
+  assert.doesNotMatch(command, /submit|parallel|walltime|after/);
 });
 
 it('takes options of jobs for jobs only', () => {
