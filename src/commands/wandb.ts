@@ -78,7 +78,7 @@ function requireRun(name: string, recorded: readonly string[]): void {
   const suggestion = nearest(name, recorded);
   throw new UserError(`There is no run ${quoted(name)} for W&B here`, {
     expected: recorded.length === 0 ? 'a run that was made with --wandb=True' : `one of ${recorded.join(', ')}`,
-    mend: didYouMean(suggestion, 'Say where outputs/wandb is with --root_dir'),
+    mend: didYouMean(suggestion) ?? 'Say where outputs/wandb is with --root_dir',
   });
 }
 

@@ -5,6 +5,7 @@ import { exitCode, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
 import { didYouMean, nearest } from '../options/nearest.js';
+import { textTable } from '../reporting/text-table.js';
 import type { CachedWeights, SourceSettings, WeightsOrigin } from '../weights/sources.js';
 import { count } from '../wording.js';
 import type { Command } from './command.js';
@@ -67,7 +68,7 @@ async function listWeights(wanted: readonly string[], given: WeightsParts): Prom
   }
   const bytes = cached.reduce((total, { file }) => total + file.bytes, 0);
   const rows = cached.map(({ name, file }) => [name, formatBytes(file.bytes), file.source, file.path]);
-  given.print(formatTable([['Model', 'Size', 'Source', 'File'], ...rows]));
+  given.print(textTable([['Model', 'Size', 'Source', 'File'], ...rows]));
   given.print(`${count(cached.length, 'file', 'files')}, ${formatBytes(bytes)}\n`);
 }
 
@@ -130,10 +131,4 @@ function originOf(name: string, origins: ReadonlyMap<string, WeightsOrigin>): We
   const origin = origins.get(name);
   if (origin === undefined) throw new Error(`internal: the model ${name} has passed the check and is not there`);
   return origin;
-}
-
-function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return lines.map((line) => `${line.trimEnd()}\n`).join('');
 }

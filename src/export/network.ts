@@ -11,3 +11,9 @@ export interface NetworkDescription extends Omit<TrainedNetwork, 'weights'> {
 export function describe({ model, classes, preprocessing }: TrainedNetwork, input: InputKind): NetworkDescription {
   return { model, classes, preprocessing, input };
 }
+
+/** The same for formats that keep texts alone: what is none, as JSON. */
+export function describeInTexts(network: TrainedNetwork, input: InputKind): Record<keyof NetworkDescription, string> {
+  const { model, classes, preprocessing } = network;
+  return { model, classes: JSON.stringify(classes), preprocessing: JSON.stringify(preprocessing), input };
+}

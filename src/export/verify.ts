@@ -5,6 +5,7 @@ import { shownPath } from '../data/shown-path.js';
 import { messageOf, UserError } from '../errors.js';
 import type { Runtime } from '../graph/session.js';
 import type { TrainedNetwork } from '../inference/network.js';
+import { mostLikely } from '../inference/ranking.js';
 import { openUnchanged } from '../inference/unchanged.js';
 import type { Exported, Images } from './formats.js';
 import type { InputKind } from './network.js';
@@ -89,8 +90,4 @@ function add(agreement: Agreement, expected: ArrayLike<number>, found: ArrayLike
     if (mostLikely(a ?? []) === mostLikely(b ?? [])) agreement.sameClass += 1;
     agreement.images += 1;
   }
-}
-
-function mostLikely(probabilities: readonly number[]): number {
-  return probabilities.indexOf(probabilities.reduce((a, b) => Math.max(a, b), 0));
 }

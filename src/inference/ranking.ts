@@ -1,7 +1,7 @@
 // Which classes are the most likely.
 
 /** The class of the highest probability; the first one of several. */
-export function mostLikely(probabilities: Float32Array): number {
+export function mostLikely(probabilities: ArrayLike<number>): number {
   let best = 0;
   for (let index = 1; index < probabilities.length; index++) {
     if ((probabilities[index] ?? 0) > (probabilities[best] ?? 0)) best = index;

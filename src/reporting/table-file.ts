@@ -1,8 +1,10 @@
 // A CSV file that is kept whole: each row is on disk when it is told, and whatever was cut, taken away or kept out by a
 // full disk is made good with the next row.
-import { appendFileSync, mkdirSync, statSync, truncateSync } from 'node:fs';
+
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeTextAtomically } from '../atomic-file.js';
+import { appendWhole } from './append-whole.js';
 import { once } from './once.js';
 
 export interface TableFileSettings {
@@ -33,7 +35,8 @@ export function createTableFile({ path, text, isWritten, onFailure }: TableFileS
     try {
       // Anew where the file is not what was written: gone, or cut by a full disk.
       if (bytes !== undefined && statSync(path, { throwIfNoEntry: false })?.size === bytes) {
-        bytes = appendWhole(path, rest, bytes);
+        append(path, rest);
+        bytes += Buffer.byteLength(rest);
       } else {
         bytes = replace(path, whole);
       }
@@ -55,15 +58,15 @@ export function createTableFile({ path, text, isWritten, onFailure }: TableFileS
   };
 }
 
-function appendWhole(path: string, text: string, bytes: number): number {
+/** No half a row stays; where one does nevertheless, the file's size tells the next time. */
+function append(path: string, text: string): void {
+  const descriptor = openSync(path, 'a');
   try {
-    appendFileSync(path, text, { flush: true });
-  } catch (error) {
-    // No half a row is to stay; if this fails, too, the file's size tells the next time.
-    truncateSync(path, bytes);
-    throw error;
+    appendWhole(descriptor, Buffer.from(text));
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
-  return bytes + Buffer.byteLength(text);
 }
 
 function replace(path: string, text: string): number {

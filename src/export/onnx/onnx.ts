@@ -6,7 +6,7 @@ import { countUses } from '../../graph/passes/rewrite.js';
 import type { TrainedNetwork } from '../../inference/network.js';
 import { version } from '../../version.js';
 import { exportGraph } from '../export-graph.js';
-import { describe, type InputKind } from '../network.js';
+import { describeInTexts, type InputKind } from '../network.js';
 import { channelsFirst, inOrder, OnnxBuilder, type Placed } from './builder.js';
 import { looseOf, type Translation } from './rule.js';
 import { encodeModel, type OnnxModel, type OnnxType } from './schema.js';
@@ -44,12 +44,7 @@ export function onnxModel(
     ...{ nodes: builder.nodes, constants: builder.constants },
     inputs: [{ name: pixels.name, type, shape: ['N', ...image] }],
     outputs: [{ name, type: 'float32', shape: ['N', network.classes.length] }],
-    metadata: Object.fromEntries(
-      Object.entries(describe(network, input)).map(([key, value]) => [
-        key,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]),
-    ),
+    metadata: describeInTexts(network, input),
   };
 }
 
