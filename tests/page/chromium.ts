@@ -18,8 +18,12 @@ function pathOfChromium(): string | undefined {
   return status === 0 ? stdout.trim() : undefined;
 }
 
+/** For anything that is waited for: a busy machine may need most of it. */
+const patienceMs = 300_000;
+
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
+    timeout: patienceMs,
     executablePath: pathOfChromium() ?? 'chromium',
     args: [
       // As root there is no sandbox.
@@ -69,6 +73,7 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<OpenedPage> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(patienceMs);
   const page = await context.newPage();
   const requests: string[] = [];
   const complaints: string[] = [];
@@ -83,13 +88,13 @@ export async function openPage(
 
 /** Waits until the network is ready to be used. */
 export async function untilReady({ page }: OpenedPage): Promise<void> {
-  await page.locator('#status', { hasText: /^Ready/ }).waitFor({ timeout: 60_000 });
+  await page.locator('#status', { hasText: /^Ready/ }).waitFor();
 }
 
 /** The probabilities of a card, by class, once it has them. */
 export async function probabilitiesOf({ page }: OpenedPage, name: string): Promise<ReadonlyMap<string, number>> {
   const card = page.getByRole('article', { name, exact: true });
-  await card.locator('data').first().waitFor({ timeout: 60_000 });
+  await card.locator('data').first().waitFor();
   const rows = await card.locator('.ranking li').all();
   const pairs = rows.map(async (row) => {
     const value = await row.locator('data').getAttribute('value');
