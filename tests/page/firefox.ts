@@ -1,5 +1,5 @@
-// Firefox without a screen, driven by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/). playwright-core sends
-// commands that Debian's Firefox does not know, and gives up.
+// Firefox on a screen that nobody sees, driven by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/). playwright-core
+// sends commands that Debian's Firefox does not know, and gives up.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,15 +10,13 @@ import { type MessageEvent, WebSocket } from 'undici';
 
 /** Why there can be no Firefox here; undefined where there can. */
 export function lackOfFirefox(): string | undefined {
-  return pathOfFirefox() === undefined ? 'there is no firefox: tests/page/install.sh installs it' : undefined;
+  return spawnSync(program, ['--version']).status === 0
+    ? undefined
+    : `there is no ${program}: tests/page/install.sh installs it`;
 }
 
-function pathOfFirefox(): string | undefined {
-  const { status, stdout } = spawnSync('sh', ['-c', 'command -v firefox-esr || command -v firefox'], {
-    encoding: 'utf8',
-  });
-  return status === 0 ? stdout.trim() : undefined;
-}
+/** Debian's. Ubuntu's own, of another name, sees no folder of ours. */
+const program = 'firefox-esr';
 
 export interface Firefox {
   /** Opens a page in the only window, in place of the one before. */
@@ -34,11 +32,16 @@ export async function launchFirefox(): Promise<Firefox> {
   const profile = mkdtempSync(join(tmpdir(), 'deep-cnn-firefox-'));
   // Graphics in software, too.
   writeFileSync(join(profile, 'user.js'), 'user_pref("webgl.force-enabled", true);\n');
-  const args = ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port=0'];
-  const child = spawn(pathOfFirefox() ?? 'firefox', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const screen = await startScreen();
+  const args = [...(screen ? [] : ['--headless']), '--no-remote', '--profile', profile, '--remote-debugging-port=0'];
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...(screen && { DISPLAY: screen.display }) },
+  });
   const stop = async () => {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     if (child.exitCode === null && child.kill('SIGKILL')) await ended;
+    screen?.stop();
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
@@ -51,6 +54,17 @@ export async function launchFirefox(): Promise<Firefox> {
     await stop();
     throw error;
   }
+}
+
+/** A screen of Xvfb's, on which Firefox has WebGL; undefined where there is no Xvfb, and Firefox does without. */
+async function startScreen(): Promise<{ display: string; stop(): void } | undefined> {
+  const child = spawn('Xvfb', ['-displayfd', '1', '-nolisten', 'tcp'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const number = await new Promise<string | undefined>((resolve) => {
+    child.stdout.once('data', (data: Buffer) => resolve(data.toString().trim()));
+    child.once('error', () => resolve(undefined));
+    child.once('exit', () => resolve(undefined));
+  });
+  return number === undefined ? undefined : { display: `:${number}`, stop: () => child.kill() };
 }
 
 /** Where it listens, which it says itself. */

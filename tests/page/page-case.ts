@@ -5,12 +5,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportCommand, runExport } from '#src/commands/export.js';
 import { decodeImage } from '#src/data/decode.js';
+import { preprocessings } from '#src/data/preprocessing.js';
+import { defined } from '#src/defined.js';
 import { type Classifier, openClassifier } from '#src/inference/classifier.js';
 import type { TrainedNetwork } from '#src/inference/network.js';
 import { readOptions } from '#src/options/given.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { writeSafetensors } from '#src/weights/safetensors.js';
+import { referenceNetwork } from '../export/reference-network.js';
 import { serveFiles, type WebServer } from './chromium.js';
+
+/** One whose probabilities change by more than the bound with one pixel more or less. */
+export function sensitiveNetwork(): TrainedNetwork {
+  const network = referenceNetwork('resnet18', { crop: 224 });
+  const { shape, data } = defined(network.weights.get('fc.weight'));
+  const head = { shape, data: data.map((value) => 10 * value) };
+  return {
+    ...network,
+    weights: new Map([...network.weights, ['fc.weight', head]]),
+    preprocessing: preprocessings.resnet,
+  };
+}
 
 export interface PageCase {
   server: WebServer;

@@ -7,10 +7,6 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
-import { preprocessings } from '#src/data/preprocessing.js';
-import { defined } from '#src/defined.js';
-import type { TrainedNetwork } from '#src/inference/network.js';
-import { referenceNetwork } from '../export/reference-network.js';
 import {
   lackOfChromium,
   launchChromium,
@@ -20,7 +16,7 @@ import {
   serveFiles,
   untilReady,
 } from './chromium.js';
-import { createPageCase, filesBelow, largestDifference, type PageCase } from './page-case.js';
+import { createPageCase, filesBelow, largestDifference, type PageCase, sensitiveNetwork } from './page-case.js';
 
 const form = process.env['DEEP_CNN_TEST_PAGE'];
 const skip = form === undefined ? '`npm run test:page` runs it' : lackOfChromium();
@@ -29,18 +25,6 @@ const isFull = form === 'full';
 const places = fileURLToPath(new URL('../../../tests/places_test_input/val/', import.meta.url));
 const fixture = (name: string) => fileURLToPath(new URL(`../../../tests/data/fixtures/${name}`, import.meta.url));
 const beach = join(places, 'beach', '00000069.jpg');
-
-/** One whose probabilities change by more than the bound with one pixel more or less. */
-function sensitiveNetwork(): TrainedNetwork {
-  const network = referenceNetwork('resnet18', { crop: 224 });
-  const { shape, data } = defined(network.weights.get('fc.weight'));
-  const head = { shape, data: data.map((value) => 10 * value) };
-  return {
-    ...network,
-    weights: new Map([...network.weights, ['fc.weight', head]]),
-    preprocessing: preprocessings.resnet,
-  };
-}
 
 /** The most that a probability may be off. */
 const bound = 0.02;
