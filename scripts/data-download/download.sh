@@ -108,7 +108,7 @@ after_failure() { # EXIT CODE of curl or wget, after a download
   local program
   program=$(has curl && echo curl || echo wget)
   case $program$1 in
-    curl23 | wget3) stop "$part cannot be written ($(reason)); $(human "$(free_bytes "$input")") are free there. Make room, and run it again to go on." ;;
+    curl23 | wget3) stop "$part cannot be written; $(human "$(free_bytes "$input")") are free there. Make room, and run it again to go on." ;;
     curl33)
       complain 'The server cannot go on in the middle: the download begins anew.'
       rm -f -- "$part"

@@ -64,6 +64,8 @@ prepare_unpacking() {
 run_tar() {
   local name=$1 pid status=0
   shift
+  # For who looks into it before tar has opened it.
+  : >"$work/log"
   # New times (-m), since many clusters delete files that look old. Blocks of 1 MiB, which are also the checkpoint's unit.
   LC_ALL=C tar -x -m -b 2048 --force-local --checkpoint=50 --checkpoint-action='echo=@%u' --no-same-owner --no-same-permissions \
     --no-wildcards --no-anchored --no-unquote -C "$stage" "$@" -T "$work/patterns" 2>"$work/log" &
@@ -84,11 +86,10 @@ judge_tar() { # STATUS NAME
   # Classes that are not there are told at the end, by what is missing.
   problem=$(grep -v -e '^tar: @' -e ': Not found in archive$' -e '^tar: Exiting with failure' "$work/log" | head -n 1 || true)
   if [[ $1 -eq 0 || ($1 -eq 2 && -z $problem) ]]; then return; fi
-  case $problem in
-    *'No space left'* | *'uota exceeded'*)
-      stop "the disk or quota is full ($dest, $(human "$(free_bytes "$dest")") free). What was unpacked is deleted; make room, and run it again to go on."
-      ;;
-  esac
+  # A file of which a part went onto the disk has another message, and is the only one if the rest has room again.
+  if grep -q -e 'No space left' -e 'uota exceeded' -e ': Wrote only [0-9]* of' "$work/log"; then
+    stop "the disk or quota is full ($dest, $(human "$(free_bytes "$dest")") free). What was unpacked is deleted; make room, and run it again to go on."
+  fi
   if [[ $1 -gt 128 ]]; then stop "tar was ended by a signal. Run it again to go on."; fi
   fail "tar cannot unpack $2 (${problem#tar: }). If it is damaged, delete it and run this again."
 }

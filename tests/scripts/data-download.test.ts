@@ -434,6 +434,24 @@ test('a full disk stops with 75, and the next run goes on', async (t) => {
   }
 });
 
+test('a full disk is known by each of tar’s messages, and a damaged archive by the others', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'deep-cnn-tar-log-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const parts = `set -eu; work=. dest=.; free_bytes() { echo 0; }; human() { echo "$1"; }
+    stop() { echo "$*"; exit 75; }; fail() { echo "$*"; exit 2; }; . '${repository}scripts/data-download/unpack.sh'`;
+  const codeFor = (message: string) => {
+    writeFileSync(
+      join(folder, 'log'),
+      `tar: @1\ntar: ${message}\ntar: Exiting with failure status due to previous errors\n`,
+    );
+    return spawnSync('bash', ['-c', `${parts}; judge_tar 2 a.tar`], { cwd: folder }).status;
+  };
+  const messages = ['a/b.jpg: Wrote only 86016 of 97056 bytes', 'a: Cannot write: No space left on device'];
+  for (const message of [...messages, 'a: Cannot mkdir: Disk quota exceeded'])
+    assert.equal(codeFor(message), 75, message);
+  assert.equal(codeFor('Unexpected EOF in archive'), 2);
+});
+
 test('a run that is killed in the download or while unpacking is gone on with', async (t) => {
   const place = await makePlace(t);
   place.server.faults.push({ stallAfter: 8192 });
