@@ -103,6 +103,7 @@ function qstat(args: readonly string[]): void {
     ['Rerunable', 'True'],
     ...Object.entries(job.resources).map(([name, value]): [string, string] => [`Resource_List.${name}`, value]),
     ...(job.startedAt === undefined ? [] : [['stime', ctime(job.startedAt)] satisfies [string, string]]),
+    ...(job.exitCode === undefined ? [] : [['Exit_status', String(job.exitCode)] satisfies [string, string]]),
     ['Variable_List', variables.join(',')],
     ['run_count', String(job.runs)],
     ['project', '_pbs_project_default'],

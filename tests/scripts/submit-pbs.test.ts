@@ -254,6 +254,22 @@ describe('submit.pbs', { concurrency: 4 }, () => {
       /Error: job 1\.fake, after which this one was to run, ended without success \(failed with code 1\)/,
     );
   });
+
+  test('of a job that leaves no record, PBS knows whether it has succeeded', async (t) => {
+    const cluster = withCluster(t);
+    for (const code of [0, 3]) {
+      writeFileSync(join(cluster.project, 'other'), `exit ${code}\n`);
+      const other = cluster.qsub('other');
+      writeFileSync(join(cluster.project, 'later.pbs'), shipped.replace('run_job ', `job_after ${other}\nrun_job `));
+      cluster.qsub('-W', `depend=afterany:${other}`, 'later.pbs');
+    }
+    await cluster.idle();
+    assert.deepEqual(
+      cluster.jobs().map(({ exitCode }) => exitCode),
+      [0, 0, 3, 2],
+    );
+    assert.match(cluster.output(), /Error: job 3\.fake, .*ended without success \(it left no record\)/);
+  });
 });
 
 test('the stand-in refuses what PBS refuses', (t) => {
