@@ -30,15 +30,10 @@ lock() {
 }
 
 lock_by_folder() {
-  local holder pid waited=0
+  local holder waited=0
   until mkdir -- "$work/lock.d" 2>/dev/null; do
     holder=$(cat "$work/lock.d/holder" 2>/dev/null || true)
-    pid=${holder#process }
-    pid=${pid%% *}
-    if [[ $holder == *" on $(uname -n)" ]] && ! kill -0 "$pid" 2>/dev/null; then
-      rm -rf -- "$work/lock.d"
-      continue
-    fi
+    if [[ $holder == *" on $(uname -n)" ]] && is_gone "$holder" && take_away "$holder"; then continue; fi
     if [[ $waited -ge $1 ]]; then
       stop "another run is at work on $input (${holder:-unknown}). Wait until it ends; if there is none, delete $work/lock.d."
     fi
@@ -48,6 +43,26 @@ lock_by_folder() {
   done
   echo "process $$ on $(uname -n)" >"$work/lock.d/holder"
   own_lock=$work/lock.d
+}
+
+# Whether a holder's process has ended. One of another user's, which this one may not signal, has not.
+is_gone() { # process NUMBER on HOST
+  local pid=${1#process }
+  [[ $(LC_ALL=C kill -0 "${pid%% *}" 2>&1) == *'No such process'* ]]
+}
+
+# Removes the lock of a holder that has ended. Of several who have seen that only one may, and only as long as it is still
+# that holder's: else a slower one would remove the lock that a quicker one has taken in the meantime.
+take_away() { # HOLDER
+  mkdir -- "$work/lock.d/taken" 2>/dev/null || return
+  if [[ $(cat "$work/lock.d/holder" 2>/dev/null) == "$1" ]]; then
+    rm -rf -- "$work/lock.d.gone"
+    mv -- "$work/lock.d" "$work/lock.d.gone"
+    rm -rf -- "$work/lock.d.gone"
+  else
+    rm -rf -- "$work/lock.d/taken"
+    return 1
+  fi
 }
 
 # shellcheck disable=SC2317 # A trap calls it.
