@@ -15,6 +15,15 @@ const pbs = { ...scheduler.env, PBS_JOBID: '12.server' };
 
 const find = (env: NodeJS.ProcessEnv, timeLimitSeconds?: number) => findDeadline({ timeLimitSeconds, env, ...clocks });
 
+/** A walltime of a thousand hours is counted from the start of this process's session. */
+async function assertCountsFromSession(env: NodeJS.ProcessEnv): Promise<void> {
+  const leftMs = () => 3_600_000_000 - sessionAgeMs();
+  const before = leftMs();
+  const { deadline } = await find(env);
+  const found = (deadline?.atMs ?? 0) - 5000;
+  assert.ok(found <= before + 1000 && found >= leftMs() - 1000, `${found} ms`);
+}
+
 test('without a job and a limit there is no deadline', async () => {
   assert.deepEqual(await find(scheduler.env), { deadline: undefined, warning: undefined });
 });
@@ -164,16 +173,13 @@ for (const [what, text] of [
 ] as const) {
   test(`the walltime counts from the start of the job's script when ${what}`, async () => {
     scheduler.print('qstat', text);
-    const { deadline } = await find(pbs);
-    const leftMs = (deadline?.atMs ?? 0) - 5000;
-    assert.ok(Math.abs(3_600_000_000 - sessionAgeMs() - leftMs) < 5000, `${leftMs} ms`);
+    await assertCountsFromSession(pbs);
   });
 }
 
 test("Torque's PBS_WALLTIME stands in for qstat", async () => {
   scheduler.write('qstat', 'echo "qstat: cannot connect to server" >&2; exit 1');
-  const { deadline } = await find({ ...pbs, PBS_WALLTIME: '3600000' });
-  assert.ok(Math.abs(3_600_000_000 - sessionAgeMs() + 5000 - (deadline?.atMs ?? 0)) < 5000);
+  await assertCountsFromSession({ ...pbs, PBS_WALLTIME: '3600000' });
 });
 
 for (const [what, env, name, body, reason] of [
@@ -232,7 +238,8 @@ test('the scheduler is asked again, and without an answer its last one stands', 
   const env = { ...slurm, SLURM_JOB_END_TIME: end };
   const watched = await watchDeadline({ timeLimitSeconds: 100, env, ...clocks }, { everyMs: 20 });
   const until = async (atMs: number) => {
-    for (let tries = 0; tries < 500 && watched.current()?.atMs !== atMs; tries++) await sleep(10);
+    const endMs = performance.now() + 300_000;
+    while (watched.current()?.atMs !== atMs && performance.now() < endMs) await sleep(10);
     assert.equal(watched.current()?.atMs, atMs);
   };
   assert.equal(watched.deadline?.atMs, 35_000);

@@ -1,6 +1,6 @@
 // Stand-ins for squeue and qstat: shell scripts in a folder of their own.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -20,8 +20,10 @@ export function makeFakeScheduler(): FakeScheduler {
   after(() => rmSync(folder, { recursive: true, force: true }));
   const write = (name: string, body: string) => {
     const path = join(folder, name);
-    writeFileSync(path, `#!/bin/sh\n${body}\n`);
-    chmodSync(path, 0o755);
+    // Whole at once, since the program may be run at any time.
+    writeFileSync(`${path}.new`, `#!/bin/sh\n${body}\n`);
+    chmodSync(`${path}.new`, 0o755);
+    renameSync(`${path}.new`, path);
   };
   return {
     env: { PATH: folder, TZ: process.env['TZ'] },

@@ -59,16 +59,16 @@ async function start(t: TestContext, limits: Partial<ServerLimits> = {}) {
   return { ...server, classifier, bugs, post };
 }
 
-/** Sends text as it is and returns all that comes back until the connection is closed, or nothing comes for a while. */
-async function sendRaw(url: string, text: string, quietMs = 300): Promise<string> {
+/** Sends text as it is and returns what comes back: the head of the answer at least. */
+async function sendRaw(url: string, text: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   let answer = '';
   socket.on('data', (part) => {
     answer += part.toString('latin1');
+    if (answer.includes('\r\n\r\n')) socket.destroy();
   });
   socket.on('error', () => {});
-  socket.setTimeout(quietMs, () => socket.destroy());
   socket.write(text);
   await once(socket, 'close');
   return answer;
@@ -212,7 +212,7 @@ describe('POST /predict', () => {
     const { url } = await start(t, { headersMs: 200, requestMs: 200 });
     const head = 'POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 10\r\n\r\n';
     for (const text of ['POST /predict HTTP/1.1\r\n', `${head}abc`]) {
-      assert.match(await sendRaw(url, text, 5000), /^HTTP\/1\.1 408 /);
+      assert.match(await sendRaw(url, text), /^HTTP\/1\.1 408 /);
     }
   });
 });
@@ -278,7 +278,7 @@ test('tells how it is', async (t) => {
 
 describe('stopping', () => {
   test('ends what has begun, and takes nothing more', async (t) => {
-    const { url, post, classifier, stop } = await start(t, { graceMs: 10_000 });
+    const { url, post, classifier, stop } = await start(t, { graceMs: 300_000 });
     const held = post('wait');
     while (((await (await fetch(`${url}/health`)).json()) as { requests: number }).requests === 0) await sleep(5);
     const stopped = stop();

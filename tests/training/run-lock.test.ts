@@ -32,7 +32,10 @@ afterEach(() => {
 });
 
 const lockPath = () => join(root, 'outputs/checkpoints/mine/.lock');
-const quick = { pollMs: 20, heartbeatMs: 50, silenceMs: 600, namelessMs: 200, patienceMs: 800 };
+/** The silence is longer than the second that a process which was stopped takes for one. */
+const quick = { pollMs: 20, heartbeatMs: 50, silenceMs: 1_200, namelessMs: 200, patienceMs: 800 };
+/** The patience is the usual one. */
+const { patienceMs: _, ...quickButPatient } = quick;
 const theirs = { token: 'theirs', machine: 'node7 boot pids', pid: 17, startTicks: '1', since: '2026-11-24T12:00:00Z' };
 
 /** Locks the name `mine` in this process; `told` collects what is said of waiting. */
@@ -56,15 +59,17 @@ function beat(): () => void {
 }
 
 /**
- * A process that takes the name, prints `held`, and does `body`; or prints why it was refused and ends with code 2. It
- * begins when its input is closed.
+ * A process that prints `ready`, takes the name when the first line comes, prints `held`, and does `body`; or prints why it
+ * was refused and ends with code 2. In `body`, `ended` is a promise of the input's end.
  */
-function startRun(body = 'await new Promise((resolve) => setTimeout(resolve, 60_000));', patient = false) {
+function startRun(body = 'await ended;') {
   const program = `
-    import { readFileSync } from 'node:fs';
+    import { once } from 'node:events';
     const { lockRun } = await import(${JSON.stringify(import.meta.resolve('#src/training/run-lock.js'))});
-    readFileSync(0);
-    const settings = { patient: ${patient}, onWait: (line) => console.log(line) };
+    const ended = once(process.stdin, 'end');
+    console.log('ready');
+    await once(process.stdin, 'data');
+    const settings = { patient: false, onWait: (line) => console.log(line) };
     let lock;
     try {
       lock = await lockRun({ root_dir: ${JSON.stringify(root)}, run_name: 'mine' }, settings);
@@ -80,13 +85,36 @@ function startRun(body = 'await new Promise((resolve) => setTimeout(resolve, 60_
   children.push(child);
   let output = '';
   const ended = once(child, 'close').then(([code]) => code as number | null);
-  const held = new Promise<void>((resolve) => {
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-      if (output.includes('held\n')) resolve();
-    });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    child.emit('printed');
   });
-  return { child, ended, held, begin: () => child.stdin.end(), output: () => output };
+  child.stdin.on('error', () => undefined);
+  const printed = async (text: string) => {
+    while (!output.includes(text)) await once(child, 'printed');
+  };
+  return {
+    child,
+    ended,
+    ready: () => printed('ready\n'),
+    held: () => printed('held\n'),
+    begin: () => child.stdin.write('\n'),
+    end: () => child.stdin.end(),
+    output: () => output,
+  };
+}
+
+/** Eight runs begin at once; the one that gets the name keeps it until all others have ended. Returns their exit codes. */
+async function race(runs: ReturnType<typeof startRun>[]): Promise<(number | null)[]> {
+  await Promise.all(runs.map(({ ready }) => ready()));
+  for (const run of runs) run.begin();
+  const seven = new Promise<void>((resolve) => {
+    let count = 0;
+    for (const { ended } of runs) void ended.then(() => ++count === runs.length - 1 && resolve());
+  });
+  await seven;
+  for (const run of runs) run.end();
+  return await Promise.all(runs.map(({ ended }) => ended));
 }
 
 const isRefusal = (pattern: RegExp) => (error: unknown) => {
@@ -96,19 +124,15 @@ const isRefusal = (pattern: RegExp) => (error: unknown) => {
 };
 
 test('of eight runs that start at once under one name, one runs and seven are refused', async () => {
-  const runs = Array.from({ length: 8 }, () =>
-    startRun('await new Promise((go) => setTimeout(go, 3_000)); lock.release();'),
-  );
-  await sleep(600);
-  for (const run of runs) run.begin();
-  const codes = await Promise.all(runs.map(({ ended }) => ended));
+  const runs = Array.from({ length: 8 }, () => startRun('await ended; lock.release();'));
+  const codes = await race(runs);
   assert.deepEqual(codes.sort(), [0, 2, 2, 2, 2, 2, 2, 2], runs.map(({ output }) => output()).join(''));
-  const winner = runs.find(({ output }) => output() === 'held\n');
+  const winner = runs.find(({ output }) => output() === 'ready\nheld\n');
   for (const run of runs.filter((other) => other !== winner)) {
     assert.match(
       run.output(),
       new RegExp(
-        `^UserError: Another run named mine is going on: found process ${winner?.child.pid} on \\S+ since ` +
+        `^ready\nUserError: Another run named mine is going on: found process ${winner?.child.pid} on \\S+ since ` +
           `\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\. Choose another name, such as --run_name=mine-2\\.\n$`,
       ),
     );
@@ -120,22 +144,18 @@ test('of eight runs that start at once under one name, one runs and seven are re
 test("of eight runs that take over a killed one's name at once, one runs", async () => {
   const killed = startRun();
   killed.begin();
-  await killed.held;
+  await killed.held();
   killed.child.kill('SIGKILL');
   await killed.ended;
-  const runs = Array.from({ length: 8 }, () =>
-    startRun('await new Promise((go) => setTimeout(go, 3_000)); lock.release();'),
-  );
-  await sleep(600);
-  for (const run of runs) run.begin();
-  const codes = await Promise.all(runs.map(({ ended }) => ended));
+  const runs = Array.from({ length: 8 }, () => startRun('await ended; lock.release();'));
+  const codes = await race(runs);
   assert.deepEqual(codes.sort(), [0, 2, 2, 2, 2, 2, 2, 2], runs.map(({ output }) => output()).join(''));
 });
 
 test('a killed run is recognised at once, without a word, and so is a process number that is used again', async () => {
   const killed = startRun();
   killed.begin();
-  await killed.held;
+  await killed.held();
   killed.child.kill('SIGKILL');
   await killed.ended;
   const told: string[] = [];
@@ -150,7 +170,7 @@ test('a killed run is recognised at once, without a word, and so is a process nu
 test('a stopped run is alive', async () => {
   const run = startRun();
   run.begin();
-  await run.held;
+  await run.held();
   run.child.kill('SIGSTOP');
   await assert.rejects(lock(), isRefusal(new RegExp(`found process ${run.child.pid} on `)));
 });
@@ -171,7 +191,7 @@ test('a resumed run waits for one that is ending, and says so once', async () =>
   const first = await lock();
   setTimeout(() => first.release(), 300);
   const told: string[] = [];
-  const second = await lock({ patient: true, told });
+  const second = await lock({ patient: true, told, timing: quickButPatient });
   assert.ok(second.isHeld());
   second.release();
   assert.equal(told.length, 1);
@@ -207,9 +227,8 @@ test('a silent holder on another machine is watched, and then taken over', async
 test('a holder on another machine that renews its lock is alive, whatever its clock says', async () => {
   writeLock(JSON.stringify(theirs));
   const stop = beat();
-  const startMs = performance.now();
   await assert.rejects(lock(), isRefusal(/found process 17 on node7 since/));
-  assert.ok(performance.now() - startMs < quick.silenceMs);
+  const startMs = performance.now();
   await assert.rejects(lock({ patient: true }), isRefusal(/found process 17 on node7 since/));
   assert.ok(performance.now() - startMs >= quick.patienceMs);
   stop();
@@ -219,7 +238,7 @@ test('a resumed run takes over from a holder on another machine that dies meanwh
   writeLock(JSON.stringify(theirs));
   const stop = beat();
   setTimeout(stop, 400);
-  const mine = await lock({ patient: true });
+  const mine = await lock({ patient: true, timing: quickButPatient });
   assert.ok(mine.isHeld());
   mine.release();
 });
@@ -302,15 +321,21 @@ test('the name that is suggested is free', async () => {
 
 test('a lock is renewed while a step blocks the event loop, and until it is released', async () => {
   const mine = await lock();
-  await sleep(300);
-  const before = statSync(lockPath()).mtimeMs;
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-  assert.ok(statSync(lockPath()).mtimeMs > before);
+  const timeOf = () => statSync(lockPath()).mtimeMs;
+  const first = timeOf();
+  while (timeOf() === first) await sleep(20);
+  const before = timeOf();
+  const endMs = performance.now() + 300_000;
+  while (timeOf() === before && performance.now() < endMs) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  }
+  assert.ok(timeOf() > before);
   mine.release();
 });
 
 test('a process that holds a name ends when it has nothing else to do', async () => {
   const run = startRun('');
   run.begin();
+  run.end();
   assert.equal(await run.ended, 0);
 });

@@ -26,7 +26,7 @@ export interface Fault {
   headers?: Record<string, string>;
   /** Sends so many bytes of the body and cuts the connection. */
   cutAfter?: number;
-  /** Sends so many bytes of the body and then nothing more. */
+  /** Sends so many bytes of the body and then nothing more, until `cutStalled`. */
   stallAfter?: number;
   /** Sends these bytes in place of the file's. */
   body?: Buffer;
@@ -44,6 +44,8 @@ export interface HubServer {
   readonly token: string;
   /** The requests for bytes of files. */
   bodies(): SeenRequest[];
+  /** Cuts the connections that have been stalled. */
+  cutStalled(): void;
 }
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';
@@ -68,6 +70,7 @@ export function noise(length: number, seed = 1): Buffer {
 export async function startHub(files: HubFiles): Promise<HubServer> {
   const requests: SeenRequest[] = [];
   const faults: Fault[] = [];
+  const stalled = new Set<ServerResponse>();
   const cdnFiles = new Map(
     Object.values(files).flatMap((repo) => Object.values(repo).map((data) => [`/${sha256Of(data)}`, data])),
   );
@@ -80,6 +83,7 @@ export async function startHub(files: HubFiles): Promise<HubServer> {
         const [fault] = index < 0 ? [] : faults.splice(index, 1);
         if (fault?.status !== undefined) response.writeHead(fault.status, fault.headers).end();
         else if (fault !== undefined) misbehave(response, fault);
+        if (fault?.stallAfter !== undefined) stalled.add(response);
         if (!response.writableEnded) answer(request, response);
       }),
     );
@@ -133,6 +137,10 @@ export async function startHub(files: HubFiles): Promise<HubServer> {
     ignoresRanges: false,
     token: 'hf_secretsecret',
     bodies: () => requests.filter(({ server, method }) => server === 'cdn' && method === 'GET'),
+    cutStalled: () => {
+      for (const response of stalled) response.destroy();
+      stalled.clear();
+    },
   };
   return hub;
 }

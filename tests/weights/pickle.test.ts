@@ -151,9 +151,7 @@ describe('readPickle works within bounds', () => {
   const million = 1_000_001;
   for (const unit of ['}', ']', '(', 'N', 'U\x01a', '\x8a\x08abcdefgh']) {
     it(`stops after a million steps of ${JSON.stringify(unit)}`, () => {
-      const started = performance.now();
       assert.throws(() => read([op(unit.repeat(million))]), /a pickle of more than 1,000,000 steps/);
-      assert.ok(performance.now() - started < 5000);
     });
   }
 

@@ -147,30 +147,38 @@ test('bad addresses are refused before anything is asked', () => {
   assert.equal(hub.requests.length, 0);
 });
 
-/** Starts a process that finds the weights of `tiny` and prints their path. */
-function startProcess(silenceMs: number) {
+/** Starts a process that finds the weights of `tiny` and prints their path; it waits for a silent server. */
+function startProcess() {
   const program = `import { findPretrained } from ${JSON.stringify(import.meta.resolve('#src/weights/sources.js'))};
-    const patience = ${JSON.stringify({ ...impatience, silenceMs })};
+    const patience = ${JSON.stringify({ ...impatience, silenceMs: 300_000 })};
     const { path } = await findPretrained('tiny', { hub: 'timm/tiny.tv_in1k', pypi: null }, { patience });
     console.log(path);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let path = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     path += text;
   });
+  const waits = new Promise<void>((resolve) =>
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (text.includes('waiting for process')) resolve();
+    }),
+  );
   const ended = new Promise<{ code: number | null; path: string }>((resolve) =>
     child.once('close', (code) => resolve({ code, path: path.trim() })),
   );
-  return { child, ended };
+  return { child, waits, ended };
 }
 
 test('of eight processes at once one downloads', async () => {
-  // Long enough for all to meet.
   hub.faults.push({ server: 'cdn', stallAfter: 20_000 });
-  const runs = Array.from({ length: 8 }, () => startProcess(1_500).ended);
-  for (const { code, path } of await Promise.all(runs)) {
+  const first = startProcess();
+  while (hub.bodies().length === 0) await sleep(20);
+  const others = Array.from({ length: 7 }, startProcess);
+  await Promise.all(others.map(({ waits }) => waits));
+  hub.cutStalled();
+  for (const { code, path } of await Promise.all([first, ...others].map(({ ended }) => ended))) {
     assert.equal(code, 0);
     assert.deepEqual(readFileSync(path), weights);
   }
@@ -182,7 +190,7 @@ test('of eight processes at once one downloads', async () => {
 
 test('a process that is killed leaves its lock and its bytes to the next one', async () => {
   hub.faults.push({ server: 'cdn', stallAfter: 20_000 });
-  const { child, ended } = startProcess(60_000);
+  const { child, ended } = startProcess();
   const partial = join(home, 'hub/models--timm--tiny.tv_in1k/blobs', `${sha256Of(weights)}.deep-cnn.incomplete`);
   while ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) < 20_000) await sleep(20);
   child.kill('SIGKILL');
