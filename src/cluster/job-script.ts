@@ -60,7 +60,7 @@ function fill(shipped: string, changes: readonly (readonly [RegExp, string])[]):
 }
 
 /** One word for bash that means exactly the text. Throws a `UserError` for one with line breaks or the like. */
-export function shellQuoted(text: string): string {
+function shellQuoted(text: string): string {
   if (/\p{Cc}/u.test(text)) {
     throw new UserError('A job script can hold no line breaks or other control characters', {
       found: JSON.stringify(redact(text)),

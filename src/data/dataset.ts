@@ -56,7 +56,7 @@ export async function scanDataset(dataDir: string): Promise<DatasetFolders> {
  * Makes of the folders what a run trains on. Throws a UserError that names the folder or class if something needed is
  * missing, empty or out of place.
  */
-export function splitDataset(folders: DatasetFolders, options: DatasetOptions): Dataset {
+function splitDataset(folders: DatasetFolders, options: DatasetOptions): Dataset {
   const [mistake] = datasetMistakes(folders, options);
   if (mistake !== undefined) throw mistake;
   const { train: folder, test } = folders;

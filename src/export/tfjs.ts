@@ -47,7 +47,7 @@ export function exportTfjs(
  * A graph of constants and standard ops as a graph model. `metadata` comes back as the loaded model's `metadata`.
  * Outputs come in the order given.
  */
-export function encodeTfjs(
+function encodeTfjs(
   signature: { inputs: Readonly<Record<string, Tensor>>; outputs: Readonly<Record<string, Tensor>> },
   { quantize, metadata }: { quantize: Quantization; metadata: NetworkDescription },
 ): TfjsFiles {

@@ -8,7 +8,7 @@ import { messageOf, UserError } from '../errors.js';
 import { hasCode } from '../system-error.js';
 
 /** Stands for the list on standard input. */
-export const listOperand = '-';
+const listOperand = '-';
 
 /**
  * Refuses names that lead nowhere, before any work is done.

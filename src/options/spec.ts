@@ -174,7 +174,7 @@ const withUnits = new RegExp(`^(?:${amount}d)?(?:${amount}h)?(?:${amount}m)?(?:$
 const asClock = /^(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)$/;
 
 /** Seconds, more than 0; undefined when the text is no length of time. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const [, days, hours, minutes, seconds] = withUnits.exec(text) ?? asClock.exec(text) ?? [];
   const count = (part: string | undefined) => Number(part ?? 0);
   const total = count(days) * 86_400 + count(hours) * 3600 + count(minutes) * 60 + count(seconds);

@@ -52,7 +52,7 @@ export function journalFile(config: { root_dir: string; run_name: string }): str
   return join(config.root_dir, 'outputs', 'wandb', config.run_name, 'journal.jsonl');
 }
 
-export const emptyJournal: JournalState = {
+const emptyJournal: JournalState = {
   run: undefined,
   rows: [],
   summary: {},

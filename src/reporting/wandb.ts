@@ -8,8 +8,6 @@ import { trainingPatience, type WandbPatience } from './wandb-server.js';
 import { checkWandb, defaultProject, type WandbSettings, wandbRunId } from './wandb-settings.js';
 import { createUploader, type Uploader } from './wandb-uploader.js';
 
-export { checkWandb } from './wandb-settings.js';
-
 export interface WandbReporterSettings {
   config: { root_dir: string; run_name: string };
   /** Hears, once, that not everything reaches the server, and once that the journal can't be written. */

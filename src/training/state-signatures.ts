@@ -14,7 +14,7 @@ export type SlotPhase = 'early' | 'late';
 /** Reads or sets the slots of one kind and phase, named `<parameter>/<kind>`; only where there are any. */
 export type SlotStep = `${'read' | 'load'}_${SlotPhase}_${SlotKind}`;
 
-export const slotPhases: readonly SlotPhase[] = ['early', 'late'];
+const slotPhases: readonly SlotPhase[] = ['early', 'late'];
 
 export const phaseOf = ({ group }: OptimizerSlot): SlotPhase => (group === 'late' ? 'late' : 'early');
 

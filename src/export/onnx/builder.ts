@@ -26,7 +26,7 @@ export interface Loose {
 
 export const inOrder = (rank: number): AxisOrder => Array.from({ length: rank }, (_, axis) => axis);
 
-export const sameOrder = (a: AxisOrder, b: AxisOrder) => a.length === b.length && a.every((axis, i) => axis === b[i]);
+const sameOrder = (a: AxisOrder, b: AxisOrder) => a.length === b.length && a.every((axis, i) => axis === b[i]);
 
 export class OnnxBuilder {
   readonly nodes: OnnxNode[] = [];

@@ -72,7 +72,7 @@ const root = protobuf.Root.fromJSON({
 });
 
 /** Numbers of TensorProto.DataType. */
-export const dataTypes = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const;
+const dataTypes = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const;
 
 export type OnnxType = keyof typeof dataTypes;
 
