@@ -81,9 +81,10 @@ async function measure(folder: string) {
   const pairs: { with: Epoch; without: Epoch }[] = [];
   while (performance.now() + 2 * epochSeconds * 1000 < Number(seconds) * 1000) {
     // The first of the two changes, so that a machine that becomes faster or slower favours neither.
-    const first = pairs.length % 2 === 0 ? await train(epochSeconds, tell) : await train(epochSeconds);
-    const second = pairs.length % 2 === 0 ? await train(epochSeconds) : await train(epochSeconds, tell);
-    pairs.push(pairs.length % 2 === 0 ? { with: first, without: second } : { with: second, without: first });
+    const isToldFirst = pairs.length % 2 === 0;
+    const first = await train(epochSeconds, isToldFirst ? tell : undefined);
+    const second = await train(epochSeconds, isToldFirst ? undefined : tell);
+    pairs.push(isToldFirst ? { with: first, without: second } : { with: second, without: first });
   }
   const processMs = totalMs(process.cpuUsage(started));
   const threads = await wandbThreads(others);
