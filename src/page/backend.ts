@@ -6,7 +6,7 @@ import { type BackendName, backendNames } from './messages.js';
 
 /** What TensorFlow.js's files put into the one global variable that they share. */
 export type TensorFlow = typeof core & {
-  loadGraphModel(url: string, options: { onProgress(share: number): void }): Promise<GraphModel>;
+  loadGraphModel(handler: core.io.IOHandler): Promise<GraphModel>;
 };
 
 type WithWasm = TensorFlow & { wasm: { setWasmPaths(folder: string): void } };
@@ -41,6 +41,9 @@ export async function useBackend(tf: TensorFlow, name: BackendName): Promise<voi
   if (name === 'wasm') {
     // Threads need headers that static web servers do not send.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+    // Where this file is missing TensorFlow.js would wait for it for ever.
+    const { ok, status } = await fetch(new URL('tfjs-backend-wasm-simd.wasm', folder), { method: 'HEAD' });
+    if (!ok) throw new Error(`its WebAssembly could not be loaded (the server says ${status}).`);
     loaded().wasm.setWasmPaths(folder.href);
   }
   if (!(await tf.setBackend(name))) throw new Error(`${name} does not start`);

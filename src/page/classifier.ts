@@ -1,5 +1,6 @@
 // The worker as the page sees it: a network that opens, and then classifies.
 
+import type { TellProgress } from './load-model.js';
 import type { Answer, BackendName, ClassifyRequest, Opened, Request, Result } from './messages.js';
 
 export interface Classifier {
@@ -14,8 +15,7 @@ interface Waiting<T> {
   reject(error: Error): void;
 }
 
-/** `onProgress` is told how much of the network has arrived, 0 to 1. */
-export function startClassifier(onProgress: (share: number) => void): Classifier {
+export function startClassifier(tellProgress: TellProgress): Classifier {
   const worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' });
   const results = new Map<number, Waiting<Result>>();
   let opening: Waiting<Opened> | undefined;
@@ -27,7 +27,7 @@ export function startClassifier(onProgress: (share: number) => void): Classifier
     return waiting;
   };
   worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-    if (data.kind === 'progress') onProgress(data.share);
+    if (data.kind === 'progress') tellProgress(data.arrived, data.all);
     else if (data.kind === 'opened') opening?.resolve(data);
     else if (data.kind === 'result') takeWaiting(data.id)?.resolve(data);
     else (data.id === undefined ? opening : takeWaiting(data.id))?.reject(new Error(data.message));

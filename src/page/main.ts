@@ -7,7 +7,7 @@ import { byId, element } from './elements.js';
 import { takeFiles } from './intake.js';
 import { type BackendName, backendNames, largest, type Opened, type Result } from './messages.js';
 import { createShelf, type Entry } from './shelf.js';
-import { backendTitles, classesInWords, percent } from './text.js';
+import { backendTitles, classesInWords, imagesInWords, megabytes, type Outcome, percent } from './text.js';
 
 const page = {
   title: byId('title', HTMLElement),
@@ -21,6 +21,7 @@ const page = {
   backend: byId('backend', HTMLSelectElement),
   status: byId('status', HTMLElement),
   progress: byId('progress', HTMLProgressElement),
+  loaded: byId('loaded', HTMLElement),
   problem: byId('problem', HTMLElement),
   cards: byId('cards', HTMLElement),
 };
@@ -37,10 +38,12 @@ const tellProblem = (text: string) => {
   page.problem.textContent = text;
 };
 
-const classifier = startClassifier((share) => {
-  page.progress.value = share;
+const classifier = startClassifier((arrived, all) => {
+  page.progress.value = arrived / all;
+  page.loaded.textContent = `${megabytes(arrived)} of ${megabytes(all)}`;
 });
-let opened = open();
+let opened: Promise<Opened | undefined> = Promise.resolve(undefined);
+opened = open();
 
 const shelf = createShelf(page, () => {
   stopCamera();
@@ -57,8 +60,9 @@ page.backend.addEventListener('change', () => {
   void opened.then((found) => found && shelf.newest()?.again?.());
 });
 
-/** Opens the network, which may fail: then the page says why, and takes no images. */
+/** Opens the network, which may fail: then the page says why, and goes on as before, or takes no images. */
 async function open(backend?: BackendName): Promise<Opened | undefined> {
+  const before = await opened;
   say('Loading the network …');
   tellProblem('');
   page.progress.value = 0;
@@ -69,11 +73,13 @@ async function open(backend?: BackendName): Promise<Opened | undefined> {
     showOpened(found);
     return found;
   } catch (error) {
-    say('');
     tellProblem(messageOf(error));
-    return undefined;
+    if (before) showOpened(before);
+    else say('');
+    return before;
   } finally {
     page.progress.classList.add('done');
+    page.loaded.textContent = '';
     page.backend.disabled = page.backend.options.length < 2;
   }
 }
@@ -96,28 +102,29 @@ async function takeImages(files: readonly File[]): Promise<void> {
   if (!found) return;
   const entries = files.map((file) => entryFor(file, found));
   shelf.add(...entries);
-  const told = await Promise.all(entries.map(({ again }) => again()));
-  say(told.length === 1 ? (told[0] ?? '') : `${told.length} images are done.`);
+  if (files.length > 1) say(`Classifying ${files.length} images …`);
+  const outcomes = await Promise.all(entries.map(({ again }) => again()));
+  const [only] = outcomes;
+  say(outcomes.length === 1 && only ? only.text : imagesInWords(outcomes));
 }
 
 interface ImageEntry extends Entry {
-  /** Says in a line what came of it. */
-  again: () => Promise<string>;
+  again: () => Promise<Outcome>;
 }
 
 function entryFor(file: File, { network: { classes } }: Opened): ImageEntry {
   const { name } = file;
   const picture = createPicture(name);
   const card = createCard({ name, classes, picture, onChooseMap: shelf.showHeatMaps });
-  const again = async () => {
+  const again = async (): Promise<Outcome> => {
     try {
       const result = await classifier.classify({ image: file, pictureSide });
       if (result.picture) drawPicture(picture, result.picture);
       card.showResult(result);
-      return `${name}: ${mostLikely(result, classes)}`;
+      return { text: `${name}: ${mostLikely(result, classes)}`, isGood: true };
     } catch (error) {
       card.showFailure(messageOf(error));
-      return `${name}: ${messageOf(error)}`;
+      return { text: `${name}: ${messageOf(error)}`, isGood: false };
     }
   };
   return { card, again };

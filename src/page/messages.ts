@@ -31,10 +31,11 @@ export interface Opened {
   available: readonly BackendName[];
 }
 
-/** How much of the network has arrived, 0 to 1. */
+/** How much of the network has arrived, in bytes. */
 export interface Progress {
   kind: 'progress';
-  share: number;
+  arrived: number;
+  all: number;
 }
 
 export interface Result {

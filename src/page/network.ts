@@ -20,9 +20,8 @@ export interface Classified {
   maps: ClassMap[];
 }
 
-/** Loads it for the backend in use, and runs it once, since a first run compiles programs. */
-export async function openNetwork(tf: TensorFlow, url: string, onProgress: (share: number) => void): Promise<Network> {
-  const model = await tf.loadGraphModel(url, { onProgress });
+/** Runs a model once on the backend in use, since a first run compiles programs. */
+export async function openNetwork(tf: TensorFlow, model: GraphModel): Promise<Network> {
   const description = model.metadata as GraphModelMetadata;
   const { crop } = description.preprocessing;
   const network: Network = {

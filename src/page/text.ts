@@ -15,6 +15,26 @@ export function percent(share: number): string {
   return `${value < 99.95 ? value.toFixed(1) : '100'} %`;
 }
 
+/** Millions of bytes, with a digit below ten. */
+export function megabytes(bytes: number): string {
+  const value = bytes / 1e6;
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} MB`;
+}
+
+/** What came of an image. */
+export interface Outcome {
+  /** In a line. */
+  text: string;
+  isGood: boolean;
+}
+
+/** How many of several images were classified. */
+export function imagesInWords(outcomes: readonly Outcome[]): string {
+  const good = outcomes.filter(({ isGood }) => isGood).length;
+  const bad = outcomes.length - good;
+  return `${good} ${good === 1 ? 'image is' : 'images are'} done.${bad > 0 ? ` ${bad} could not be read.` : ''}`;
+}
+
 export function milliseconds(value: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 }

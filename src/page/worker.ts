@@ -1,6 +1,7 @@
 // The worker: everything that computes, so that the page never hangs.
 
 import { findBackends, loadTensorFlow, type TensorFlow, useBackend } from './backend.js';
+import { loadModel } from './load-model.js';
 import type { Answer, BackendName, ClassifyRequest, Request } from './messages.js';
 import { type Network, openNetwork } from './network.js';
 import { readImage, UnreadableImage } from './read-image.js';
@@ -27,13 +28,15 @@ async function answerOpen(wanted: BackendName | undefined): Promise<void> {
   try {
     tensorFlow ??= loadTensorFlow();
     const tf = await tensorFlow;
-    open?.network.dispose();
     const { available, preferred } = await findBackends();
+    const before = open;
     open = await openOnFirst(tf, wanted ? [wanted] : preferred);
+    before?.network.dispose();
     scope.postMessage({ kind: 'opened', network: open.network.description, backend: open.backend, available });
   } catch (error) {
-    open = undefined;
     scope.postMessage({ kind: 'failure', id: undefined, message: `The network can't be run here: ${said(error)}` });
+    // It goes on as before, if it did.
+    if (open) await (await tensorFlow)?.setBackend(open.backend);
   }
 }
 
@@ -43,8 +46,10 @@ async function openOnFirst(tf: TensorFlow, backends: readonly BackendName[]) {
   for (const backend of backends) {
     try {
       await useBackend(tf, backend);
-      const network = await openNetwork(tf, modelUrl, (share) => scope.postMessage({ kind: 'progress', share }));
-      return { network, backend };
+      const model = await loadModel(tf, modelUrl, (arrived, all) => {
+        scope.postMessage({ kind: 'progress', arrived, all });
+      });
+      return { network: await openNetwork(tf, model), backend };
     } catch (error) {
       failure = error;
     }

@@ -180,6 +180,47 @@ describe('the page', { skip }, () => {
     server.stop();
   });
 
+  test('goes on where another backend can not be had, and says which images it could not read', async () => {
+    const files = new Map(
+      [...filesBelow(join(network.folder, 'export'))].filter(([name]) => !/backend-webgl/.test(name)),
+    );
+    const server = await serveFiles(files);
+    const opened = await openPage(browser, server.url);
+    await untilReady(opened);
+    const { page } = opened;
+    await page.locator('#backend').selectOption('WebGL');
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /can't be run here/ })
+      .waitFor();
+    await untilReady(opened);
+    assert.equal(await page.locator('#backend').inputValue(), 'wasm');
+    await choose(opened, beach, fixture('float.tif'), fixture('transparent.png'));
+    await page
+      .getByRole('status')
+      .filter({ hasText: '2 images are done. 1 could not be read.' })
+      .waitFor({ timeout: 60_000 });
+    const found = await probabilitiesOf(opened, 'transparent.png');
+    assert.ok(largestDifference(found, await network.expected(fixture('transparent.png'))) < bound);
+    await page.getByRole('article', { name: 'float.tif' }).getByText('browsers do not read').waitFor();
+    await page.context().close();
+    server.stop();
+  });
+
+  test('says that WebAssembly is missing where there is nothing else', async () => {
+    const files = new Map(
+      [...filesBelow(join(network.folder, 'export'))].filter(([name]) => !/\.wasm$|webg/.test(name)),
+    );
+    const server = await serveFiles(files);
+    const opened = await openPage(browser, server.url);
+    await opened.page
+      .getByRole('alert')
+      .filter({ hasText: /can't be run here/ })
+      .waitFor();
+    await opened.page.context().close();
+    server.stop();
+  });
+
   test('is there in the dark, on a phone, and nothing jumps', async () => {
     const viewport = { width: 360, height: 740 };
     const opened = await open({ colorScheme: 'dark', viewport, reducedMotion: 'reduce' });
