@@ -13,8 +13,8 @@ import { epochOrder } from '#src/data/random.js';
 import { defaultWorkers } from '#src/data/threads.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { trainEpoch } from '#src/training/epoch.js';
-import { compileSteps } from '#src/training/steps.js';
 import { writeBenchImages } from './images.js';
 
 const [, , name = 'resnet18'] = process.argv;

@@ -8,9 +8,10 @@ import { defaultWorkers } from '#src/data/threads.js';
 import { findModel } from '#src/models/registry.js';
 import { gpuMegabytesInUse } from '#src/tensorflow/gpu.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { trainEpoch } from '#src/training/epoch.js';
 import { floatTypeOf, type Precision } from '#src/training/precision-choice.js';
-import { compileSteps, type StepBatch } from '#src/training/steps.js';
+import type { StepBatch } from '#src/training/steps.js';
 import { median } from './median.js';
 
 export interface Work {

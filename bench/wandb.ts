@@ -14,7 +14,7 @@ import { preprocessings } from '#src/data/preprocessing.js';
 import { findModel } from '#src/models/registry.js';
 import { createWandb } from '#src/reporting/wandb.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
-import { compileSteps } from '#src/training/steps.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { epoch } from '../tests/reporting/wandb-run.js';
 import { apiKey, startWandbServer } from '../tests/reporting/wandb-server.js';
 import { median } from './median.js';

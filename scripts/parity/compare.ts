@@ -2,8 +2,9 @@
 
 import type { Runtime } from '#src/graph/session.js';
 import type { Model } from '#src/models/model.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import type { OptimizerOptions } from '#src/training/optimizer.js';
-import { compileSteps, type Steps } from '#src/training/steps.js';
+import type { Steps } from '#src/training/steps.js';
 import { compareWeights } from '#src/weights/fit-weights.js';
 import { type Reference, referencePixels, referenceTensor } from './reference.js';
 import { tolerancesOf } from './tolerances.js';

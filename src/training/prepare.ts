@@ -15,6 +15,7 @@ import { type BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { Checkpoint } from './checkpoint/contents.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
 import { restoreSteps } from './checkpoint/restore.js';
+import { compileSteps } from './compile-steps.js';
 import type { AnyLoader } from './epoch.js';
 import { openFeatureCache } from './feature-cache.js';
 import { requireGpus } from './gpus.js';
@@ -24,7 +25,7 @@ import { partsThatFit } from './memory-room.js';
 import { choosePrecision, type Precision, precisionToGoOn } from './precision-choice.js';
 import { preprocessingFor } from './preprocessing-choice.js';
 import { recipeOf, requireFreezable } from './recipe.js';
-import { compileSteps, type Steps } from './steps.js';
+import type { Steps } from './steps.js';
 
 export interface PrepareSettings {
   /** The checkpoint to go on from. */

@@ -2,7 +2,7 @@
 
 import type { StateDict } from '../weights/state-dict.js';
 import type { OptimizerSlot, SlotKind } from './optimizer.js';
-import { phaseOf, type SlotPhase } from './state-signatures.js';
+import { phaseOf, type SlotPhase, type SlotStep } from './state-signatures.js';
 
 /** How far a run is: what `Steps` keeps beside the graph's variables. */
 export interface StepCounters {
@@ -58,7 +58,7 @@ export const freshCounters = (runSeed: number): StepCounters => {
 };
 
 /** The phases whose slots are in use. */
-export function phasesAt({ frozenSteps }: StepCounters): readonly SlotPhase[] {
+function phasesAt({ frozenSteps }: StepCounters): readonly SlotPhase[] {
   return frozenSteps === undefined ? ['early'] : ['early', 'late'];
 }
 
@@ -68,6 +68,22 @@ export function slotSpecsAt(slots: readonly OptimizerSlot[], counters: StepCount
   return slots
     .filter((slot) => phases.includes(phaseOf(slot)) && (kind === undefined || slot.kind === kind))
     .map(({ variable, parameter }) => ({ name: variable.name, shape: parameter.spec.shape }));
+}
+
+/** The steps that read and set the slots in use, of one kind or of all, and the names of these. */
+export function slotStepsAt(
+  slots: readonly OptimizerSlot[],
+  counters: StepCounters,
+  kind?: SlotKind,
+): { read: SlotStep; load: SlotStep; names: readonly string[] }[] {
+  const kinds = kind === undefined ? new Set(slots.map((slot) => slot.kind)) : [kind];
+  return [...kinds].flatMap((each) =>
+    phasesAt(counters).flatMap((phase) => {
+      const kept = slots.filter((slot) => slot.kind === each && phaseOf(slot) === phase);
+      const names = kept.map(({ variable }) => variable.name);
+      return names.length === 0 ? [] : [{ read: `read_${phase}_${each}`, load: `load_${phase}_${each}`, names }];
+    }),
+  );
 }
 
 /** Throws `internal:` unless `found` has exactly the tensors of `specs`. */

@@ -7,8 +7,9 @@ import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime, type Runtime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import type { StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type Steps } from '#src/training/steps.js';
+import type { Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch } from '../training/tiny-network.js';
 import { computeInFull, halveGpu, testOnGpu } from './gpus.js';
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
-import { compileSteps } from '#src/training/steps.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 
 const runtime = await openRuntime('cpu');
 const mean = [0.5, 0.5, 0.5];

@@ -10,7 +10,7 @@ import { globalAveragePool, Module, uniformByFanIn } from '#src/models/module.js
 import { ParameterStore } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
-import { compileSteps } from '#src/training/steps.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import type { StoredTensor } from '#src/weights/state-dict.js';
 
 const model = findModel('resnet18');

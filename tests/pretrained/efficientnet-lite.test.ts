@@ -17,8 +17,8 @@ import { readOptions } from '#src/options/given.js';
 import { trainOptions } from '#src/options.js';
 import type { TrainingEvent } from '#src/reporting/events.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { findInitialWeights, setInitialWeights } from '#src/training/initial-weights.js';
-import { compileSteps } from '#src/training/steps.js';
 import { train } from '#src/training/train.js';
 
 const model = 'efficientnet_lite0';

@@ -45,7 +45,7 @@ function lossAfter(before: string): unknown {
     import { createRequire } from 'node:module';
     const { sessionConfig } = await import('#src/tensorflow/gpu-memory.js');
     const { openRuntime } = await import('#src/tensorflow/runtime.js');
-    const { compileSteps } = await import('#src/training/steps.js');
+    const { compileSteps } = await import('#src/training/compile-steps.js');
     const { findModel } = await import('#src/models/registry.js');
     const addon = createRequire(import.meta.url)(${JSON.stringify(findInstallation()?.gpuMemoryPath)});
     const said = [${before}];

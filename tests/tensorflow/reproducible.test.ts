@@ -20,7 +20,7 @@ const names = ['TF_NUM_INTRAOP_THREADS', 'TF_DETERMINISTIC_OPS', 'TF_CUDNN_USE_A
 function open(options: RuntimeOptions, variables: Record<string, string> = {}, before: readonly string[] = []): Found {
   const script = `
     const { openRuntime } = await import('#src/tensorflow/runtime.js');
-    const { compileSteps } = await import('#src/training/steps.js');
+    const { compileSteps } = await import('#src/training/compile-steps.js');
     const { findModel } = await import('#src/models/registry.js');
     const runtime = await openRuntime('cpu', ${JSON.stringify(options)});
     const input = { crop: 64, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] };

@@ -6,8 +6,9 @@ import { relu } from '#src/graph/ops/activation.js';
 import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps, type RunOptions } from '#src/training/compile-steps.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type RunOptions, type StepBatch, type StepState, type Steps } from '#src/training/steps.js';
+import type { StepBatch, StepState, Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
-import { compileSteps, type StepBatch } from '#src/training/steps.js';
+import { compileSteps } from '#src/training/compile-steps.js';
+import type { StepBatch } from '#src/training/steps.js';
 import { noise } from '../graph/samples.js';
 
 const input = { crop: 64, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;

@@ -5,7 +5,8 @@ import { after, test } from 'node:test';
 import { groupedImages, imageSubset } from '#src/data/image-list.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { balancedWeights, classCounts } from '#src/training/class-weights.js';
-import { compileSteps, type StepBatch } from '#src/training/steps.js';
+import { compileSteps } from '#src/training/compile-steps.js';
+import type { StepBatch } from '#src/training/steps.js';
 import { assertClose } from '../graph/closeness.js';
 import { classes, input, startWeights, twoLayers } from './torch-figures.js';
 

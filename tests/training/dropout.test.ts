@@ -8,8 +8,9 @@ import type { Model } from '#src/models/model.js';
 import { flatten } from '#src/models/module.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type StepBatch, type Steps } from '#src/training/steps.js';
+import type { StepBatch, Steps } from '#src/training/steps.js';
 import type { StateDict } from '#src/weights/state-dict.js';
 
 const rate = 0.3;

@@ -7,8 +7,9 @@ import type { Model } from '#src/models/model.js';
 import { flatten, globalAveragePool } from '#src/models/module.js';
 import { findModel, modelNames } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type Steps } from '#src/training/steps.js';
+import type { Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');

@@ -6,10 +6,11 @@ import { relu } from '#src/graph/ops/activation.js';
 import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { LossCheck } from '#src/training/loss-check.js';
 import type { StepGraphOptions } from '#src/training/step-graph.js';
 import { firstLossScale, nextLossScale } from '#src/training/step-state.js';
-import { compileSteps, type Steps } from '#src/training/steps.js';
+import type { Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');

@@ -8,9 +8,10 @@ import { add, mul, sqrt, square, sub } from '#src/graph/ops/math.js';
 import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import type { Mix } from '#src/training/mixing.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type StepBatch, type StepState, type Steps } from '#src/training/steps.js';
+import type { StepBatch, StepState, Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');

@@ -9,9 +9,9 @@ import { UserError } from '#src/errors.js';
 import { openRuntime, type Runtime } from '#src/tensorflow/runtime.js';
 import { availableBytes } from '#src/training/available-memory.js';
 import { cutAtLeast } from '#src/training/batch-parts.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { partsThatFit } from '#src/training/memory-room.js';
 import { explainMemory, isOutOfMemory } from '#src/training/out-of-memory.js';
-import { compileSteps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const gigabyte = 1e9;

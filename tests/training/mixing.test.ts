@@ -6,8 +6,9 @@ import { Graph } from '#src/graph/graph.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { float32, openSession, outputOf } from '#src/graph/session.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { drawMix, type Mix, mixFeeds, mixImages, mixInputs, unmixed } from '#src/training/mixing.js';
-import { compileSteps, type Steps } from '#src/training/steps.js';
+import type { Steps } from '#src/training/steps.js';
 import { assertClose } from '../graph/closeness.js';
 import { classes, input, tinyBatch, tinyModel, tinyWeights } from './tiny-network.js';
 

@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import type { Mix } from '#src/training/mixing.js';
 import type { OptimizerOptions } from '#src/training/optimizer.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type Steps } from '#src/training/steps.js';
+import type { Steps } from '#src/training/steps.js';
 import { assertClose, relativeError } from '../graph/closeness.js';
 import {
   batchOf,

@@ -7,10 +7,11 @@ import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { partOf } from '#src/training/batch-parts.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import { requireGpus } from '#src/training/gpus.js';
 import { replicaFeeds } from '#src/training/replicas.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type StepBatch, type Steps } from '#src/training/steps.js';
+import type { StepBatch, Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');

@@ -6,8 +6,9 @@ import { relu } from '#src/graph/ops/activation.js';
 import type { Model } from '#src/models/model.js';
 import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import type { StepGraphOptions } from '#src/training/step-graph.js';
-import { compileSteps, type StepState, type Steps } from '#src/training/steps.js';
+import type { StepState, Steps } from '#src/training/steps.js';
 import type { StateDict } from '#src/weights/state-dict.js';
 import { classes, input, tinyBatch } from './tiny-network.js';
 

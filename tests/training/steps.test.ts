@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openRuntime } from '#src/tensorflow/runtime.js';
+import { compileSteps } from '#src/training/compile-steps.js';
 import type { OptimizerOptions } from '#src/training/optimizer.js';
-import { compileSteps, type StepBatch, type Steps } from '#src/training/steps.js';
+import type { StepBatch, Steps } from '#src/training/steps.js';
 import type { StateDict } from '#src/weights/state-dict.js';
 import { assertClose, relativeError } from '../graph/closeness.js';
 import { classes, input, NaiveNetwork, tinyBatch, tinyModel, tinyShapes, tinyWeights } from './tiny-network.js';
