@@ -1,5 +1,5 @@
 // A training run in a process of its own, for tests of signals and of a thread that is blocked.
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createWandb } from '#src/reporting/wandb.js';
@@ -12,7 +12,8 @@ const reporter = createWandb({
   config: { root_dir: folder, run_name: 'mine' },
   onWarning: (message) => process.stderr.write(`${message}\n`),
   onAddress,
-  patience: { ...impatience, requestMs: 8_000 },
+  patience: { ...impatience, requestMs: 300_000 },
+  flushMs: 300_000,
 });
 const tell = (events: ReturnType<typeof epoch>) => {
   for (const event of events) reporter.handle(event);
@@ -40,7 +41,7 @@ if (what === 'blocked') {
   // The thread is started while the first step blocks, and connects while others do.
   tell(epoch(1));
   const longest = { connectedMs: 0 };
-  for (let step = 0; step < 8; step++) {
+  for (let step = 0; step < 300 && !existsSync(join(folder, 'arrived')); step++) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
     const before = performance.now();
     await new Promise((resolve) => setImmediate(resolve));

@@ -33,7 +33,7 @@ export async function makePlace(context: TestContext) {
   const path = journalFile({ root_dir: folder, run_name: 'mine' });
 
   /** Begins a run that nothing has been told of but its options. */
-  function start({ env = {}, flushMs = 30_000, requestMs = 8_000, run_name = 'mine' }: Start = {}): Started {
+  function start({ env = {}, flushMs = 300_000, requestMs = 300_000, run_name = 'mine' }: Start = {}): Started {
     const warnings: string[] = [];
     const addresses: string[] = [];
     const reporter = createWandb({
@@ -79,7 +79,7 @@ export async function makePlace(context: TestContext) {
       assert.deepEqual(warnings, []);
     },
     /** `deep-cnn wandb sync` on a login node. */
-    sync: async (names = ['mine'], { requestMs = 8_000, env = {} }: Pick<Start, 'env' | 'requestMs'> = {}) => {
+    sync: async (names = ['mine'], { requestMs = 300_000, env = {} }: Pick<Start, 'env' | 'requestMs'> = {}) => {
       let printed = '';
       const print = (text: string) => {
         printed += text;

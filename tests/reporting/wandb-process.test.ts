@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,7 @@ function startChild(context: TestContext, { server, folder }: Place, what: strin
       texts[name] += text;
     });
   }
-  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  const ended = once(child, 'close').then(([code]) => code as number | null);
   return { process: child, output: () => texts.stdout, errors: () => texts.stderr, ended };
 }
 
@@ -55,6 +55,7 @@ suite('the process that trains', { concurrency: 3 }, () => {
     const child = startChild(context, place, 'blocked');
     await place.server.until(() => place.stored()?.history.length === 1);
     assert.equal(child.process.exitCode, null, 'the row came while steps were still running');
+    writeFileSync(join(place.folder, 'arrived'), '');
     assert.equal(await child.ended, 0, child.errors());
     assert.ok(!existsSync(join(place.folder, 'checkpoint')));
     assert.equal(child.errors(), '');
