@@ -16,9 +16,15 @@ export interface Candidate {
 
 const usualCount = 5;
 
-/** The number of classes that a request wants to see. Throws an HttpError for what is no such number. */
-export function countOf(text: string | null, classes: number): number {
-  if (text === null) return Math.min(usualCount, classes);
+/** The number of classes that a request wants to see. Throws an HttpError for what is no such number, and for others. */
+export function countOf(parameters: URLSearchParams, classes: number): number {
+  const unknown = [...parameters.keys()].find((name) => name !== 'top');
+  if (unknown !== undefined) {
+    throw new HttpError(400, `Unknown parameter: expected top or none, found ${JSON.stringify(unknown)}.`);
+  }
+  const [text, ...more] = parameters.getAll('top');
+  if (more.length > 0) throw new HttpError(400, `Bad top: expected one, found ${more.length + 1}.`);
+  if (text === undefined) return Math.min(usualCount, classes);
   const count = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (count < 1) throw new HttpError(400, `Bad top: expected a whole number from 1 on, found ${JSON.stringify(text)}.`);
   return Math.min(count, classes);

@@ -111,7 +111,7 @@ function createRoutes(
   const room = createRoom(limits);
 
   const predict: Route = async (request, response) => {
-    const count = countOf(urlOf(request).searchParams.get('top'), classes.length);
+    const count = countOf(urlOf(request).searchParams, classes.length);
     checkHeaders(request, limits.bodyBytes);
     const place = room.enter();
     try {

@@ -124,6 +124,8 @@ describe('POST /predict', () => {
       [post(''), 422, /found no bytes/],
       [post('a', 'text/plain'), 415, /found text\/plain/],
       [post('a', 'image/jpeg', '?top=0'), 400, /Bad top: .* found "0"/],
+      [post('a', 'image/jpeg', '?top=1&top=2'), 400, /Bad top: expected one, found 2/],
+      [post('a', 'image/jpeg', '?top_k=2'), 400, /Unknown parameter: expected top or none, found "top_k"/],
       [post('a'.repeat(1001)), 413, /too large/],
       [fetch(`${url}/predict`), 405, /Expected POST, found GET/],
       [fetch(`${url}/nowhere`), 404, /nothing here/],
