@@ -32,6 +32,12 @@ export interface OpDefinition<A> {
   readonly gradient: GradientRule<A> | 'constant' | 'final';
 }
 
+/** Of an op whose inputs say all. */
+export type NoOptions = Record<never, never>;
+
+/** The attribute `T` of most ops: the type of the first input. */
+export const typeOf = ([x]: readonly Tensor[]): Attributes => (x ? { T: { dtype: x.dtype } } : {});
+
 /** Ops of one kind, whatever their options. */
 export type OpFamily = readonly { readonly op: string; readonly gradient: unknown }[];
 

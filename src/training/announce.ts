@@ -1,6 +1,7 @@
 // What a run tells of its data and its networks.
 
 import type { Dataset } from '../data/dataset.js';
+import { elementCount } from '../graph/types.js';
 import type { TrainConfig } from '../options.js';
 import type { EpochResult, Report } from '../reporting/events.js';
 import { bestModelFile, modelFile } from '../reporting/run-files.js';
@@ -66,5 +67,5 @@ export function stateBytes(steps: Steps): number {
 }
 
 function countValues(parameters: readonly { shape: readonly number[] }[]): number {
-  return parameters.reduce((total, { shape }) => total + shape.reduce((all, size) => all * size, 1), 0);
+  return parameters.reduce((total, { shape }) => total + elementCount(shape), 0);
 }

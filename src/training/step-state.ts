@@ -1,5 +1,6 @@
 // What a run's state between two steps is made of, so that it can be kept and gone on from.
 
+import { elementCount } from '../graph/types.js';
 import type { StateDict } from '../weights/state-dict.js';
 import type { OptimizerSlot, SlotKind } from './optimizer.js';
 import { phaseOf, type SlotPhase, type SlotStep } from './state-signatures.js';
@@ -92,8 +93,7 @@ export function requireTensors(what: string, specs: readonly TensorSpec[], found
   for (const { name, shape } of specs) {
     const tensor = found.get(name);
     if (!tensor) throw new Error(`internal: ${what} lack ${name}`);
-    const length = shape.reduce((product, size) => product * size, 1);
-    if (tensor.shape.join() !== shape.join() || tensor.data.length !== length) {
+    if (tensor.shape.join() !== shape.join() || tensor.data.length !== elementCount(shape)) {
       throw new Error(`internal: ${what} have ${name} as [${tensor.shape.join(', ')}], not [${shape.join(', ')}]`);
     }
   }

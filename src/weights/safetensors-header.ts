@@ -2,6 +2,7 @@
 // one tensor, and each tensor's bytes are as many as its shape needs.
 
 import { messageOf } from '../errors.js';
+import { elementCount } from '../graph/types.js';
 import { type ElementType, elementBytes, isElementType } from './element-types.js';
 import type { FileBytes } from './file-bytes.js';
 import { brokenFile, refusedContent, shown } from './file-errors.js';
@@ -29,7 +30,7 @@ export function encodeHeader(
   let offset = 0;
   const header: Record<string, unknown> = { [metadataKey]: metadata };
   for (const { name, type, shape } of tensors) {
-    const end = offset + shape.reduce((product, length) => product * length, elementBytes[type]);
+    const end = offset + elementCount(shape) * elementBytes[type];
     header[name] = { dtype: type, shape, data_offsets: [offset, end] };
     offset = end;
   }
@@ -78,7 +79,7 @@ function readEntry(path: string, name: string, value: unknown, dataBytes: number
     throw broken(path, `no type, shape and place for ${shown(name)}`);
   }
   if (!isElementType(dtype)) throw refusedContent(path, `numbers of type ${shown(dtype)} (${shown(name)})`);
-  const count = shape.reduce((product, length) => product * length, 1);
+  const count = elementCount(shape);
   if (end - begin !== count * elementBytes[dtype] || end > dataBytes) {
     throw broken(path, shown(`${name} [${shape.join(', ')}] at bytes ${begin} to ${end} of ${dataBytes}`));
   }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { writeAll, writeAtomically } from '../atomic-file.js';
 import { UserError } from '../errors.js';
+import { elementCount } from '../graph/types.js';
 import { toFloat32 } from './element-types.js';
 import { FileBytes } from './file-bytes.js';
 import { encodeHeader, parseHeader, prefixBytes, readHeaderText } from './safetensors-header.js';
@@ -53,7 +54,7 @@ export async function writeSealed(
 }
 
 function bytesOf(name: string, shape: readonly number[], tensor: StoredTensor | undefined): Uint8Array {
-  if (tensor === undefined || tensor.data.length !== shape.reduce((product, length) => product * length, 1)) {
+  if (tensor === undefined || tensor.data.length !== elementCount(shape)) {
     throw new Error(`internal: ${name} [${shape.join(', ')}] is missing or of another size`);
   }
   return new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);

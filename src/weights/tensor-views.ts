@@ -1,5 +1,6 @@
 // From views of storages to tensors of their own. Each storage is read once, and only as much of it as is looked at.
 
+import { elementCount } from '../graph/types.js';
 import { elementBytes, toFloat32 } from './element-types.js';
 import type { FileBytes } from './file-bytes.js';
 import { brokenFile, refusedContent, shown } from './file-errors.js';
@@ -39,7 +40,7 @@ function groupByStorage(
   const groups = new Map<Storage, Map<string, TensorView>>();
   let elements = 0;
   for (const [name, view] of views) {
-    const count = elementCount(view);
+    const count = elementCount(view.shape);
     if (count === 0) continue;
     if (lastElement(view) >= view.storage.count) {
       throw brokenFile(file.path, `${shown(name)} past the end of its storage`, 'PyTorch');
@@ -55,10 +56,6 @@ function groupByStorage(
     throw refusedContent(file.path, `${elements} values in a file of ${file.size} bytes`);
   }
   return groups;
-}
-
-function elementCount({ shape }: TensorView): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** The furthest element of the storage that a view without a zero in its shape looks at. */
@@ -77,7 +74,7 @@ function extent(views: Iterable<TensorView>): { first: number; last: number } {
 
 /** A view's values, row-major; `first` is the storage's element at which `values` starts. */
 function gather(values: Float32Array, view: TensorView, first: number): Float32Array {
-  const count = elementCount(view);
+  const count = elementCount(view.shape);
   const start = view.offset - first;
   if (isContiguous(view)) return count === values.length ? values : values.slice(start, start + count);
   const result = new Float32Array(count);

@@ -1,6 +1,7 @@
 // timm's repositories on the Hugging Face hub hold torchvision's VGGs, RegNets and EfficientNets under names of timm's.
 // Which are which follows from the names alone; whether they then fit a network is not decided here.
 
+import { elementCount } from '../graph/types.js';
 import type { StateDict, StoredTensor } from './state-dict.js';
 
 type Rename = (name: string) => string;
@@ -32,7 +33,7 @@ const vggName: Rename = (name) => renamed(name, (layer) => vggLayers[layer]);
 function asLinear(name: string, { shape, data }: StoredTensor): StoredTensor {
   if (!/^pre_logits\.fc[12]\.weight$/.test(name)) return { shape, data };
   const [features = 0, ...inputs] = shape;
-  return { shape: [features, inputs.reduce((product, length) => product * length, 1)], data };
+  return { shape: [features, elementCount(inputs)], data };
 }
 
 /** The parts of a RegNet's block; `conv1.conv` is `f.a.0` and `conv1.bn` is `f.a.1`. */

@@ -1,19 +1,18 @@
 // Activation functions and what they are made of.
 
 import type { Tensor } from '../graph.js';
-import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
+import { apply, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
 import { cast } from './array.js';
 import { add, mul } from './math.js';
 import { floatConstant } from './source.js';
 
-type NoOptions = Record<never, never>;
 const none: NoOptions = {};
 
 function unary(op: string, gradient: OpDefinition<NoOptions>['gradient']): OpDefinition<NoOptions> {
   return {
     op,
     outputs: ([x]) => (x ? [x] : []),
-    attributes: ([x]) => (x ? { T: { dtype: x.dtype } } : {}),
+    attributes: typeOf,
     gradient,
   };
 }

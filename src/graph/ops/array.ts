@@ -1,17 +1,13 @@
 // Ops that look at, move or reinterpret values without computing with them.
 
 import type { Tensor } from '../graph.js';
-import { apply, applyAll, type OpDefinition, type OpFamily, present } from '../op.js';
+import { apply, applyAll, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
 import { type DType, formatShape, isFloat, knownDimension, type Shape } from '../types.js';
 import { intConstant } from './source.js';
 
 interface ShapeOption {
   shape: Shape;
 }
-
-type NoOptions = Record<never, never>;
-
-const typeOf = ([x]: readonly Tensor[]) => (x ? { T: { dtype: x.dtype } } : {});
 
 const shapeOp: OpDefinition<NoOptions> = {
   op: 'Shape',

@@ -2,10 +2,8 @@
 // does not run, and neither does what would have run after that.
 
 import type { Node, Tensor } from '../graph.js';
-import { apply, applyAll, type OpDefinition, type OpFamily, output } from '../op.js';
+import { apply, applyAll, type NoOptions, type OpDefinition, type OpFamily, output, typeOf } from '../op.js';
 import { floatConstant, identity } from './source.js';
-
-type NoOptions = Record<never, never>;
 
 const switchOp: OpDefinition<NoOptions> = {
   op: 'Switch',
@@ -13,7 +11,7 @@ const switchOp: OpDefinition<NoOptions> = {
     if (!x || condition?.dtype !== 'bool') throw new Error(`internal: ${condition} is no condition`);
     return [x, x];
   },
-  attributes: ([x]) => (x ? { T: { dtype: x.dtype } } : {}),
+  attributes: typeOf,
   gradient: 'final',
 };
 

@@ -3,7 +3,7 @@
 // `padding: EXPLICIT` is not offered: on the CPU it leaves the fast kernels. Pad first, then use VALID.
 
 import type { Attributes, Tensor } from '../graph.js';
-import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
+import { apply, type NoOptions, type OpDefinition, type OpFamily, present } from '../op.js';
 import { type Dimension, dimension, knownDimension } from '../types.js';
 import { cast, reshape, shapeOf } from './array.js';
 import { matMul } from './math.js';
@@ -99,8 +99,6 @@ const backprop = (op: string): OpDefinition<BackpropOptions> => ({
 });
 const conv2dBackpropInputOp = backprop('Conv2DBackpropInput');
 const conv2dBackpropFilterOp = backprop('Conv2DBackpropFilter');
-
-type NoOptions = Record<never, never>;
 
 const biasAttributes = ([x]: readonly Tensor[]): Attributes => ({
   T: { dtype: x?.dtype ?? 'float32' },

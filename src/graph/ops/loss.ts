@@ -1,14 +1,12 @@
 // Classification: cross-entropy and whether the label is among the highest scores.
 
 import type { Tensor } from '../graph.js';
-import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
+import { apply, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
 import { dimension } from '../types.js';
 import { exp } from './activation.js';
 import { reshape } from './array.js';
 import { mul, sub, sum } from './math.js';
 import { floatConstant, intConstant } from './source.js';
-
-type NoOptions = Record<never, never>;
 
 // loss = -log softmax(x)[label]; d loss = softmax(x) - onehot(label), which the op hands out beside the loss.
 const crossEntropyOp: OpDefinition<NoOptions> = {
@@ -35,7 +33,7 @@ const inTopKOp: OpDefinition<NoOptions> = {
 const logSoftmaxOp: OpDefinition<NoOptions> = {
   op: 'LogSoftmax',
   outputs: ([logits]) => (logits ? [logits] : []),
-  attributes: ([logits]) => (logits ? { T: { dtype: logits.dtype } } : {}),
+  attributes: typeOf,
   gradient: ({ outputs: [y] }, upstream) => {
     if (!y) return [];
     const dy = present(upstream);

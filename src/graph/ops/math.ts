@@ -1,15 +1,12 @@
 // Elementwise arithmetic, matrix products and reductions.
 
 import type { Tensor } from '../graph.js';
-import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
+import { apply, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
 import { broadcastShapes, type Dimension, type DType, type Shape } from '../types.js';
 import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
 import { floatConstant, intConstant } from './source.js';
 
-type NoOptions = Record<never, never>;
 const none: NoOptions = {};
-
-const typeOf = ([x]: readonly Tensor[]) => (x ? { T: { dtype: x.dtype } } : {});
 
 function binary(op: string, gradient: OpDefinition<NoOptions>['gradient']): OpDefinition<NoOptions> {
   return {

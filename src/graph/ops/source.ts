@@ -1,7 +1,7 @@
 // Ops that bring values into a graph and let them out: constants, placeholders, identities, random numbers.
 
 import type { Graph, Tensor } from '../graph.js';
-import { apply, type OpDefinition, type OpFamily } from '../op.js';
+import { apply, type OpDefinition, type OpFamily, typeOf } from '../op.js';
 import type { DType, Shape, TensorType } from '../types.js';
 
 interface ConstOptions {
@@ -26,7 +26,7 @@ const placeholderOp: OpDefinition<TensorType> = {
 const identityOp: OpDefinition<Record<never, never>> = {
   op: 'Identity',
   outputs: ([x]) => (x ? [x] : []),
-  attributes: ([x]) => (x ? { T: { dtype: x.dtype } } : {}),
+  attributes: typeOf,
   gradient: (_, upstream) => [upstream],
 };
 

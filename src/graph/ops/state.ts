@@ -1,10 +1,8 @@
 // Variables that live in the session, and the optimizers' updates of them.
 
 import type { Graph, Node, Tensor } from '../graph.js';
-import { apply, applyAll, type OpDefinition, type OpFamily } from '../op.js';
+import { apply, applyAll, type NoOptions, type OpDefinition, type OpFamily } from '../op.js';
 import type { DType, Shape } from '../types.js';
-
-type NoOptions = Record<never, never>;
 
 interface VariableOptions {
   sharedName: string;
