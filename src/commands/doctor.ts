@@ -1,7 +1,8 @@
 // `deep-cnn doctor`: prints what training finds on this machine, and what is missing with its remedy.
 
+import { exitCode } from '../errors.js';
 import type { Facts } from '../tensorflow/doctor.js';
-import { formatBytes } from '../tensorflow/sizes.js';
+import { formatBytes } from '../wording.js';
 import type { Command } from './command.js';
 
 type Row = [name: string, value: string];
@@ -13,13 +14,13 @@ export const doctorCommand: Command<Record<never, never>> = {
   run: runDoctor,
 };
 
-/** Prints the report. Returns 0 when training can run as it should, else 1. */
+/** Prints the report. Returns the exit code: `ok` when training can run as it should. */
 async function runDoctor(): Promise<number> {
   const { gatherFacts } = await import('../tensorflow/doctor.js');
   const facts = await gatherFacts();
   const problems = findProblems(facts);
   process.stdout.write(formatReport(facts, problems));
-  return problems.length === 0 ? 0 : 1;
+  return problems.length === 0 ? exitCode.ok : exitCode.userError;
 }
 
 /** The whole report as text. */

@@ -7,6 +7,7 @@ import { networkOptions } from '../options/network-options.js';
 import { findRootDir, projectRoot } from '../options/paths.js';
 import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
 import type { RunDescription } from '../reporting/run-description.js';
+import { formatBytes } from '../wording.js';
 import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
@@ -69,7 +70,7 @@ export async function runExport(values: Values, { print }: Pick<Voices, 'print'>
   const { path, name, run } = network;
   const output = resolve(values.output ?? join(rootDir, 'outputs', 'export', name, format));
   const images = values.verify ? await findImages(values, run) : [];
-  const [{ openRuntime }, { folderBytes, formatBytes }] = await Promise.all([
+  const [{ openRuntime }, { folderBytes }] = await Promise.all([
     import('../tensorflow/runtime.js'),
     import('../tensorflow/sizes.js'),
   ]);

@@ -7,7 +7,7 @@ import { checkModelName } from '../options/model-name.js';
 import { didYouMean, nearest } from '../options/nearest.js';
 import { textTable } from '../reporting/text-table.js';
 import type { CachedWeights, SourceSettings, WeightsOrigin } from '../weights/sources.js';
-import { count } from '../wording.js';
+import { count, formatBytes } from '../wording.js';
 import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
@@ -60,7 +60,6 @@ export async function runWeights([verb, ...wanted]: readonly string[], given: We
 }
 
 async function listWeights(wanted: readonly string[], given: WeightsParts): Promise<void> {
-  const { formatBytes } = await import('../tensorflow/sizes.js');
   const cached = await findAll(wanted, given);
   if (cached.length === 0) {
     given.print('No pretrained weights are here yet: `deep-cnn weights download MODEL` fetches some.\n');

@@ -2,6 +2,7 @@
 import { oneLine } from '../errors.js';
 import { assignmentText } from '../options/option-text.js';
 import { redact } from '../secrets.js';
+import { formatBytes } from '../wording.js';
 import type { EpochResult, Metrics, TrainingEvent } from './events.js';
 
 export type Level = 'INFO' | 'WARNING' | 'ERROR';
@@ -32,7 +33,7 @@ function wordsFor(event: TrainingEvent): Message[] {
       return info(modelLine(event));
     case 'features':
       return info(
-        `Features of ${event.kept} of ${event.images} images are in ${event.folder}; those of all take ${megabytes(event.bytes)}`,
+        `Features of ${event.kept} of ${event.images} images are in ${event.folder}; those of all take ${formatBytes(event.bytes)}`,
       );
     case 'resumed':
       return info(`Resumed from ${event.path} at epoch ${event.epoch}, after step ${event.step}`);
@@ -81,10 +82,6 @@ function info(text: string): Message[] {
 function weightsLine({ source, newLayer }: Extract<TrainingEvent, { kind: 'weights' }>): string {
   if (source === undefined) return 'Weights are random';
   return `Weights from ${source}${newLayer === undefined ? '' : `; the last layer, ${newLayer}, is new`}`;
-}
-
-function megabytes(bytes: number): string {
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 function modelLine({ parameters, trained = parameters }: Extract<TrainingEvent, { kind: 'model' }>): string {

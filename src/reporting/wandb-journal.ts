@@ -1,6 +1,7 @@
 // What a run has for Weights & Biases, on disk: lines of JSON that are only ever appended, so that a run that is killed
 // has lost nothing, and a later one or `deep-cnn wandb sync` knows what the server has already.
 import { join } from 'node:path';
+import { isRecord } from '../is-record.js';
 import { type AppendFile, createAppendFile } from './append-file.js';
 import { readTextIfThere } from './text-file.js';
 
@@ -148,8 +149,4 @@ function isLine(line: unknown): line is JournalLine {
     default:
       return line['kind'] === 'closed';
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -15,8 +15,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
+import { formatBytes } from '../wording.js';
 import { cacheFolder, type Manifest, manifestName, tensorflowFolder } from './cache.js';
-import { formatBytes } from './sizes.js';
 
 const stagingPrefix = '.partial-';
 

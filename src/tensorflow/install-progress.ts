@@ -1,7 +1,7 @@
 // What set-up says while it works: on stderr, so that a command's own output stays clean. In a terminal one line a step,
 // kept up to date; in a file a plain line when a step starts and one every half minute.
 
-import { formatBytes } from './sizes.js';
+import { formatBytes } from '../wording.js';
 
 const liveIntervalMs = 200;
 const plainIntervalMs = 30_000;

@@ -1,4 +1,4 @@
-// How much room files take, and how to say it.
+// How much room files take.
 
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,12 +12,4 @@ export function folderBytes(path: string): number {
   } catch {
     return 0;
   }
-}
-
-/** Bytes as a person reads them: `259 MB`, `1.3 GB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3), units.length - 1);
-  const value = bytes / 1000 ** power;
-  return `${power < 3 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }

@@ -16,6 +16,7 @@ import type { TrainConfig } from '../options.js';
 import type { Report, Split } from '../reporting/events.js';
 import { isSystemError } from '../system-error.js';
 import { version } from '../version.js';
+import { formatBytes } from '../wording.js';
 import type { FeatureSizes } from './feature-cut.js';
 import type { Steps } from './steps.js';
 
@@ -172,7 +173,7 @@ function tellTrouble(report: Report): Trouble {
     },
     notKept: ({ message }) => stop(`Features can't be kept any more (${message}): the run goes on without`),
     noRoom: (needed, free) => {
-      const room = `they need ${gigabytes(needed)} in outputs/features, where ${gigabytes(free)} are free and ${gigabytes(reservedBytes)} are left to checkpoints`;
+      const room = `they need ${formatBytes(needed)} in outputs/features, where ${formatBytes(free)} are free and ${formatBytes(reservedBytes)} are left to checkpoints`;
       stop(`There is no room to keep the features of all images: ${room}. Each epoch computes them anew`);
     },
     damaged: (path) => {
@@ -192,5 +193,3 @@ async function seeIfThereIsRoom(lists: readonly FeatureList[], trouble: Trouble)
 function total(lists: readonly FeatureList[], amountOf: (list: FeatureList) => number): number {
   return lists.reduce((sum, list) => sum + amountOf(list), 0);
 }
-
-const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;

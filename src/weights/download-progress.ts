@@ -2,7 +2,7 @@
 // a plain line when one starts, each half minute, and at its end.
 
 import { redact } from '../secrets.js';
-import { formatBytes } from '../tensorflow/sizes.js';
+import { formatBytes } from '../wording.js';
 
 const liveIntervalMs = 100;
 const plainIntervalMs = 30_000;

@@ -3,6 +3,7 @@
 
 import { messageOf } from '../errors.js';
 import { elementCount } from '../graph/types.js';
+import { isRecord } from '../is-record.js';
 import { type ElementType, elementBytes, isElementType } from './element-types.js';
 import type { FileBytes } from './file-bytes.js';
 import { brokenFile, refusedContent, shown } from './file-errors.js';
@@ -137,10 +138,6 @@ function isKeyEnd(json: string, position: number): boolean {
 
 function areLengths(list: unknown): list is number[] {
   return Array.isArray(list) && list.every((item) => Number.isSafeInteger(item) && item >= 0);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function broken(path: string, found: string): Error {

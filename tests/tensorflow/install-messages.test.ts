@@ -8,7 +8,7 @@ import { ensureTensorflow } from '#src/tensorflow/install.js';
 import { checkSpace, prepareCache } from '#src/tensorflow/install-files.js';
 import { nvidiaRequirements } from '#src/tensorflow/install-library.js';
 import { explainPip, findPython } from '#src/tensorflow/install-wheels.js';
-import { formatBytes } from '#src/tensorflow/sizes.js';
+import { formatBytes } from '#src/wording.js';
 import { makeFakeTools } from './fake-tools.js';
 
 const tools = makeFakeTools();

@@ -127,7 +127,7 @@ describe('features that are kept', () => {
     const [warning = '', ...others] = warnings(found);
     assert.match(
       warning,
-      /^There is no room to keep the features of all images: they need 0\.0062 GB in outputs\/features, /,
+      /^There is no room to keep the features of all images: they need 6 MB in outputs\/features, /,
     );
     assert.deepEqual([found.state, others, readdirSync(disk)], [expected, [], []]);
   });
