@@ -42,9 +42,14 @@ export function writeJobScript(scheduler: Scheduler, script: JobScript): string 
     [/^cd .*$/m, `cd ${shellQuoted(script.folder)} || exit 2`],
     [/^\. \.\/environment\.sh.*$/m, source('environment.sh')],
     [/^\. \.\/scripts\/job\.sh.*$/m, [source('scripts/job.sh'), ...afterLines(script.after)].join('\n')],
+    ...(sweep ? [[/^# The run, with .*\n(#.*\n)+/m, sweepComment] as const] : []),
     [/^run_job [\s\S]*$/m, `${command.join(' \\\n  ')}\n`],
   ]);
 }
+
+const sweepComment = `# The sweep: each job takes the next trial, until none is left. It is stopped before the walltime is over, its trial saved,
+# and goes on in a next job by itself.
+`;
 
 function afterLines(after: readonly string[]): string[] {
   return after.length === 0 ? [] : [`job_after ${after.map(shellQuoted).join(' ')}`];

@@ -26,6 +26,8 @@ it('submits an array whose jobs all run the same sweep', () => {
   assert.match(script, /^#PBS -N first_try$/m);
   assert.match(script, /^#PBS -J 0-2$/m);
   assert.match(script, /^#PBS -lselect=1:ncpus=2:mem=8gb:ngpus=1$/m);
+  assert.match(script, /^# The sweep: .*\n# .*\nrun_sweep /m);
+  assert.doesNotMatch(script, /run_name/);
   assert.match(script, /^job_after 7\.server$/m);
   const command = script.slice(script.indexOf('\nrun_sweep') + 1);
   assert.ok(
