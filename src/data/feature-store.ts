@@ -114,10 +114,7 @@ export class FeatureStore {
     return this.#segments[segment] !== undefined;
   }
 
-  /**
-   * Fills `into`, of `size` numbers. Returns false where the features are not there any more,
-   * or damaged.
-   */
+  /** Fills `into`, of `size` numbers. Returns false where the features are not there any more, or damaged. */
   async read({ segment: number, slot, checksum }: FeaturePlace, into: Float32Array): Promise<boolean> {
     const segment = this.#segments[number];
     if (!segment || this.#isClosed) return false;

@@ -1,7 +1,8 @@
 // The run that a word on the command line means.
 
 import { basename, resolve } from 'node:path';
-import { findRunDescription, type RunDescription, readRunDescription } from '../reporting/run-description.js';
+import { findRunDescription } from '../reporting/find-run-description.js';
+import { type RunDescription, readRunDescription } from '../reporting/run-description.js';
 
 /**
  * The latest run of a name, or the one that a file whose name ends with .json describes.

@@ -3,11 +3,12 @@ import { messageOf } from '../errors.js';
 import type { TrainConfig } from '../options.js';
 import { programFacts } from '../program.js';
 import { createBadImageList } from './bad-images.js';
+import { createRunDescription } from './describe-run.js';
 import { combineReporters, type Reporter, type TrainingEvent } from './events.js';
 import { createLogger } from './logger.js';
 import { createScreen, type ScreenStream } from './progress.js';
 import { createResults } from './results.js';
-import { createRunDescription, descriptionFile } from './run-description.js';
+import { descriptionFile } from './run-description.js';
 import { createRunFiles, type RunFiles } from './run-files.js';
 import { createTensorboard, tensorboardFolder } from './tensorboard.js';
 import { createWandb } from './wandb.js';
@@ -28,10 +29,10 @@ export interface ReportersSettings {
 
 /**
  * Shows a run on the screen, logs it, writes its table of results and its list of bad images, and tracks it for
- * TensorBoard and, where that is wanted, at W&B. The files are created
- * with the first `data` event, so that a run which finds its data wanting leaves none behind; that event throws a
- * UserError when they can't be. After a `resumed` event the log and the list go on, and the table begins anew with the
- * epochs that were finished, so that no row is lost or there twice.
+ * TensorBoard and, where that is wanted, at W&B. The files are created with the first `data` event, so that a run which
+ * finds its data wanting leaves none behind; that event throws a UserError when they can't be. After a `resumed` event the
+ * log and the list go on, and the table begins anew with the epochs that were finished, so that no row is lost or there
+ * twice.
  */
 export function createReporters({
   config,

@@ -20,8 +20,8 @@ export interface Optuna {
 }
 
 /**
- * Finds Optuna in the cache, and installs it where it is not there: 140 MB, with what the storage's URL needs. Safe to interrupt and to run several times at
- * once.
+ * Finds Optuna in the cache, and installs it where it is not there: 140 MB, with what the storage's URL needs. Safe to
+ * interrupt and to run several times at once.
  * @throws UserError where Python or pip is missing, or pip can't get it.
  */
 export async function ensureOptuna(storage?: string): Promise<Optuna> {

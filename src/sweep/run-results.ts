@@ -3,7 +3,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EpochResult } from '../reporting/events.js';
-import { latestRunDescription, type RunDescription } from '../reporting/run-description.js';
+import { latestRunDescription } from '../reporting/find-run-description.js';
+import type { RunDescription } from '../reporting/run-description.js';
 import { bestEpoch } from '../training/best.js';
 import type { Metric } from './definition.js';
 import type { TrialAttributes } from './study.js';

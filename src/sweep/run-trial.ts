@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../errors.js';
 import { optionText } from '../options/option-text.js';
 import { trainOptions } from '../options.js';
-import { latestRunDescription } from '../reporting/run-description.js';
+import { latestRunDescription } from '../reporting/find-run-description.js';
 import type { ClaimedTrial } from './claim.js';
 import { prunerFor, runName, type SweepDefinition } from './definition.js';
 import { metricOf, worthOf } from './run-results.js';

@@ -23,9 +23,9 @@ function littleEndianBytes(data: Float32Array): Uint8Array {
 
 /**
  * Reads all weights of a file, as float32 whatever their type; 64-bit batch counters, and what checkpoints hold besides,
- * are passed over. Throws a
- * `UserError` where the file can't be opened, is no safetensors file, is cut short, or its header does not account for
- * every byte exactly once.
+ * are passed over.
+ * @throws UserError where the file can't be opened, is no safetensors file, is cut short, or its header does not account
+ * for every byte exactly once.
  */
 export function readSafetensors(path: string): Promise<WeightsFile> {
   return FileBytes.withFile(path, readSafetensorsFrom);

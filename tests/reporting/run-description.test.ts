@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { createRunDescription } from '#src/reporting/describe-run.js';
 import type { TrainingEvent } from '#src/reporting/events.js';
-import { createRunDescription, descriptionFile, findRunDescription } from '#src/reporting/run-description.js';
+import { findRunDescription } from '#src/reporting/find-run-description.js';
+import { descriptionFile } from '#src/reporting/run-description.js';
 import { nameRunFiles, type RunFiles } from '#src/reporting/run-files.js';
 import { closing, epochEnd, metrics, noon, opening } from './run.js';
 
