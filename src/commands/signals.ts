@@ -4,12 +4,10 @@
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { readableText } from '../readable-text.js';
-
-/** What Slurm, PBS, shells, terminals and people send. The last two are for who asks a scheduler for them by name. */
-const caughtKinds = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGXCPU'] as const;
+import { stopSignals } from '../stop-signals.js';
 
 /** SIGPIPE is never sent to Node: here it says that whoever read the output has gone. */
-export type StopSignal = (typeof caughtKinds)[number] | 'SIGPIPE';
+export type StopSignal = (typeof stopSignals)[number] | 'SIGPIPE';
 
 export interface CaughtSignals {
   /** The first signal since `hold`. */
@@ -55,14 +53,14 @@ export function catchSignals({
   let interrupts = 0;
   let echoTimer: NodeJS.Timeout | undefined;
   let isReleased = false;
-  const own = new Map(caughtKinds.map((kind) => [kind, () => handle(kind)]));
+  const own = new Map(stopSignals.map((kind) => [kind, () => handle(kind)]));
 
-  for (const kind of caughtKinds) takeOver(kind);
+  for (const kind of stopSignals) takeOver(kind);
   process.on('newListener', onNewListener);
   closePipe = () => handle('SIGPIPE');
   return { first: () => first, hold, release };
 
-  function takeOver(kind: (typeof caughtKinds)[number]): void {
+  function takeOver(kind: (typeof stopSignals)[number]): void {
     const listener = own.get(kind);
     if (!listener) throw new Error(`internal: no listener for ${kind}`);
     for (const other of process.listeners(kind)) if (other !== listener) process.removeListener(kind, other);
@@ -70,7 +68,7 @@ export function catchSignals({
   }
 
   function onNewListener(name: string | symbol): void {
-    const kind = caughtKinds.find((kind) => kind === name);
+    const kind = stopSignals.find((kind) => kind === name);
     if (!kind) return;
     process.nextTick(() => {
       if (isReleased) return;

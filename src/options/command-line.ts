@@ -4,7 +4,7 @@ import yargs, { type Argv } from 'yargs';
 import type { Command } from '../commands/command.js';
 import { UserError } from '../errors.js';
 import { findOption, type Given, type GivenOptions, quoted } from './given.js';
-import { nearest } from './nearest.js';
+import { didYouMean, nearest } from './nearest.js';
 
 export interface CommandLine {
   readonly command: Command;
@@ -133,7 +133,7 @@ function readOperands(positionals: unknown, command: Command, commands: readonly
     commands.map(({ name }) => name),
   );
   throw new UserError(`Unknown command ${quoted(stray)}`, {
-    mend: `${suggestion ? `Did you mean ${suggestion}? ` : ''}See deep-cnn --help for commands and options`,
+    mend: didYouMean(suggestion, 'See deep-cnn --help for commands and options'),
   });
 }
 
@@ -166,6 +166,6 @@ function collect(
 function unknownOption(written: string, name: string, known: readonly string[]): UserError {
   const suggestion = nearest(name.replace(/^no[-_]/, ''), known);
   return new UserError(`Unknown option ${quoted(written).slice(1, -1)}`, {
-    mend: `${suggestion ? `Did you mean --${suggestion}? ` : ''}See deep-cnn --help for all options`,
+    mend: didYouMean(suggestion && `--${suggestion}`, 'See deep-cnn --help for all options'),
   });
 }

@@ -1,7 +1,6 @@
 // Signals that ask a sweep to stop. They are handed on to the run that is going on, which saves; the sweep waits for it.
 
-/** What schedulers, terminals and people send to stop a program. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGXCPU'] as const;
+import { stopSignals } from '../stop-signals.js';
 
 /**
  * Whether a process ended by a signal that asks to stop, as one does that has nothing to save yet. Where a scheduler sends
