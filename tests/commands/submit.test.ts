@@ -135,7 +135,8 @@ test('the script is the shipped one but for the lines that people edit', async (
     assert.deepEqual(comments(ours), comments(shipped));
     const commands = ours
       .filter((line) => /^(cd|\.|run_job) /.test(line))
-      .map((line) => line.replaceAll(repository, ''));
+      // A path with spaces is quoted.
+      .map((line) => line.replaceAll(repository, '').replaceAll("'", ''));
     assert.deepEqual(commands, [
       `cd ${root} || exit 2`,
       '. environment.sh || exit 2',
