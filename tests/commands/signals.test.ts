@@ -260,7 +260,11 @@ test('a full disk in place of the screen does not stop the run', async () => {
 
 test('a terminal that is closed lets the run save', async () => {
   const result = join(folder, 'terminal');
-  const run = start({ through: ['sh', '-c', 'exec script -qec "$*" /dev/null', 'sh'], flags: ['--screen'], result });
+  const run = start({
+    through: ['bash', '-c', 'exec script -qec "$(printf "%q " "$@")" /dev/null', 'bash'],
+    flags: ['--screen'],
+    result,
+  });
   run.endSteps();
   await run.printed('step 2');
   run.child.kill('SIGKILL');
