@@ -54,7 +54,12 @@ export class SweepPlace {
     }
     return {
       process: child,
-      ended: new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal, output }))),
+      ended: new Promise((resolve) => {
+        const end = (code: number | null, signal: NodeJS.Signals | null) => resolve({ code, signal, output });
+        child.on('close', end);
+        // What a killed one was training lives on, with its output.
+        child.on('exit', (code, signal) => signal !== null && end(code, signal));
+      }),
     };
   }
 
