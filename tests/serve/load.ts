@@ -81,7 +81,7 @@ export async function runLoad({ network, clients, seconds, images }: LoadPlan): 
   };
   await Promise.all([watch(), ...Array.from({ length: clients }, (_, number) => client(number))]);
   child.kill('SIGTERM');
-  const [exitCode] = (await once(child, 'exit')) as [number | null];
+  const [exitCode] = (await once(child, 'close')) as [number | null];
   times.sort((a, b) => a - b);
   const timeAt = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN;
   return {
@@ -149,7 +149,9 @@ type Sender = (send: (part: Buffer) => void, end: () => void, leave: () => void)
 
 function answerOf(url: string, type: string, length: number, sender: Sender): Promise<number | 'closed'> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method: 'POST', headers: { 'content-type': type, 'content-length': length } });
+    const headers = { 'content-type': type, 'content-length': length };
+    // Each on a connection of its own: the server may close one that was left waiting just as it is used again.
+    const sent = request(url, { method: 'POST', agent: false, headers });
     sent.on('response', (response) => {
       response.resume();
       response.on('close', () => resolve(response.statusCode ?? 'closed'));
