@@ -96,6 +96,8 @@ async function measure(folder: string) {
     processor_ratio: interval(pairs.map((pair) => pair.with.processorMs / pair.without.processorMs)),
     /** Of all processor time, what W&B's own thread has taken: also what it takes while nothing is told. */
     thread_share: (threads - before) / processMs,
+    /** Its processor time until it was connected, once in a run. */
+    connecting_ms: before,
   };
 }
 
