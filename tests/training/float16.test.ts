@@ -11,6 +11,7 @@ import { LossCheck } from '#src/training/loss-check.js';
 import type { StepGraphOptions } from '#src/training/step-graph.js';
 import { firstLossScale, nextLossScale } from '#src/training/step-state.js';
 import type { Steps } from '#src/training/steps.js';
+import { noise } from '../graph/samples.js';
 import { classes, input, tinyBatch, tinyModel } from './tiny-network.js';
 
 const runtime = await openRuntime('cpu');
@@ -51,6 +52,34 @@ test('losses are near to those of float32, and gradients do not depend on the sc
   const [low, high] = [gradientsAt(1024), gradientsAt(16_384)];
   for (const [i, value] of low.entries()) assert.ok(Math.abs(value - (high[i] ?? Number.NaN)) < 2e-3);
 });
+
+for (const precision of ['float16', 'bfloat16'] as const) {
+  test(`a mean over more numbers than ${precision} can count has its gradient`, async () => {
+    // 65,536 numbers go into the means of a batch, which float16 takes for infinitely many.
+    const [crop, images, channels] = [32, 8, 8];
+    const wide = { ...input, crop };
+    const model: Model = {
+      build: (m, x, outputs) =>
+        m.linear(
+          'fc',
+          globalAveragePool(relu(m.conv('conv', x, { channels, kernel: 3, padding: 1, bias: true }))),
+          outputs,
+        ),
+      head: 'fc',
+    };
+    const pixels = Uint8Array.from(noise(230, images * 3 * crop ** 2), (value) => 128 * (value + 1));
+    const batch = { pixels, labels: Int32Array.from({ length: images }, (_, index) => index % classes) };
+    const lengths = [];
+    for (const arithmetic of ['float32', precision] as const) {
+      const steps = await compile({ model, input: wide, precision: arithmetic });
+      steps.drawWeights(23);
+      const gradient = steps.gradients(batch).get('conv.weight')?.data ?? new Float32Array();
+      lengths.push(Math.hypot(...gradient));
+    }
+    const [full = 0, found = 0] = lengths;
+    assert.ok(full > 0 && Math.abs(found / full - 1) < 0.02, `${found}, not ${full}`);
+  });
+}
 
 test('gradients that overflow halve the scale and change nothing else', async () => {
   const steps = await compile();

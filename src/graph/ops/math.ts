@@ -144,8 +144,9 @@ const sumOp = reduction('Sum', ({ inputs: [x], options: { axes } }, dy) => (x ? 
 // d mean(x) = sum(dx) / count
 const meanOp = reduction('Mean', ({ inputs: [x], outputs: [y], options: { axes } }, dy) => {
   if (!x || !y) return [];
-  const count = div(cast(size(x), x.dtype), cast(size(y), x.dtype));
-  return [spread(x, axes, div(present(dy), count))];
+  // In float32, as float16 ends at 65,504, and bfloat16 counts by hundreds there.
+  const count = div(cast(size(x), 'float32'), cast(size(y), 'float32'));
+  return [spread(x, axes, cast(div(cast(present(dy), 'float32'), count), x.dtype))];
 });
 
 export const mathOps: OpFamily = [
