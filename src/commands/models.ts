@@ -3,6 +3,7 @@
 import { exitCode } from '../errors.js';
 import type { ModelFacts } from '../models/facts.js';
 import { flag } from '../options/spec.js';
+import { textTable } from '../reporting/text-table.js';
 import type { Command } from './command.js';
 
 /** One network, as `--json` prints it. Parameters and work are those with ImageNet's 1000 classes. */
@@ -76,13 +77,5 @@ export function formatModels(models: readonly ListedModel[]): string {
     model.licence,
     model.sources.join(', ') || 'no download: give a file with --weights',
   ]);
-  const widths = heads.map((head, column) => Math.max(...[heads, ...rows].map((row) => (row[column] ?? head).length)));
-  const isNumber = (column: number) => column >= 1 && column <= 4;
-  const lines = [heads, ...rows].map((row) =>
-    row
-      .map((cell, column) => (isNumber(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  return textTable([heads, ...rows], (column) => column >= 1 && column <= 4);
 }

@@ -11,7 +11,7 @@ import { cannotWrite } from '../reporting/run-files.js';
 import { ensureOptuna } from '../sweep/install-optuna.js';
 import type { SweepPlan } from '../sweep/plan.js';
 import { programFolder, requestOf, requireWandb, schedulerFor, writeScript } from './submit.js';
-import type { SweepValues } from './sweep.js';
+import type { SweepValues } from './sweep-options.js';
 import { standardVoices } from './voices.js';
 
 export interface SweepSubmission {

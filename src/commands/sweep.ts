@@ -6,61 +6,19 @@ import { exitCode, UserError } from '../errors.js';
 import { quoted } from '../options/given.js';
 import { findRootDir } from '../options/paths.js';
 import { isPlainFileName } from '../options/run-name.js';
-import { bareOrText, integer, optionalText, type ValuesOf } from '../options/spec.js';
-import { type TrainConfig, trainOptions } from '../options.js';
+import type { TrainConfig } from '../options.js';
 import type { SweepPlan } from '../sweep/plan.js';
 import type { Study, TestResult } from '../sweep/study.js';
 import type { StartProgram } from '../sweep/trainer.js';
 import type { Command } from './command.js';
 import type { EvaluationReport } from './evaluate.js';
 import { isNohup } from './signals.js';
-import { jobOptions } from './submit-options.js';
-
-const group = 'Sweep';
-const { scheduler: _, array: __, ...jobs } = jobOptions;
-
-export const sweepOptions = {
-  run_cap: {
-    ...integer({
-      group,
-      help: 'Trials in all',
-      default: 0,
-      expected: 'an integer, 1 or more',
-      isInRange: (n) => n >= 1,
-    }),
-    defaultText: "the file's",
-  },
-  storage: optionalText({
-    group,
-    help: "Optuna's URL of a database, such as postgresql://user@host/optuna, in place of a journal file in outputs/sweeps",
-    type: 'url',
-  }),
-  submit: bareOrText({
-    group,
-    help: 'Work in jobs of PBS or Slurm; bare, in those of whichever is here',
-    type: 'pbs|slurm',
-    expected: 'pbs or slurm',
-    isValid: (text) => text === 'pbs' || text === 'slurm',
-    bare: 'auto',
-  }),
-  parallel: integer({
-    group,
-    help: 'With --submit, jobs that work on the sweep at the same time',
-    default: 1,
-    expected: 'an integer from 1 to 1000',
-    isInRange: (count) => count >= 1 && count <= 1000,
-  }),
-  ...jobs,
-  ...trainOptions,
-  gpus: jobs.gpus,
-};
-
-export type SweepValues = ValuesOf<typeof sweepOptions>;
+import { ofJobsAlone, type SweepValues, sweepOptions } from './sweep-options.js';
+import { standardVoices, type Voices } from './voices.js';
 
 /** What the command needs from the rest of the program; tests put their own in. */
-export interface SweepCommandParts {
+export interface SweepCommandParts extends Pick<Voices, 'print'> {
   start?: StartProgram;
-  print: (line: string) => void;
   pollMs?: number;
 }
 
@@ -69,7 +27,7 @@ export const sweepCommand: Command<typeof sweepOptions> = {
   summary: 'Train many runs with options that Optuna chooses; sweep status and sweep report tell of them',
   options: sweepOptions,
   operands: '<FILE | status NAME | report NAME>',
-  run: (values, operands, given) => runSweepCommand(values, operands, given, { print: console.log }),
+  run: (values, operands, given) => runSweepCommand(values, operands, given, standardVoices),
 };
 
 const verbs = ['status', 'report', 'progress'] as const;
@@ -104,7 +62,7 @@ export async function runSweepCommand(
     ...{ runCap: values.run_cap === 0 ? undefined : values.run_cap, storage: values.storage },
   });
   if (values.wandb) (await import('../reporting/wandb-settings.js')).checkWandb();
-  const stray = ['parallel', ...Object.keys(jobs)].find((name) => given.has(name) && name !== 'gpus');
+  const stray = ofJobsAlone.find((name) => given.has(name));
   if (values.submit === undefined && stray !== undefined) {
     throw new UserError(`--${stray} is for jobs`, { mend: 'Submit the sweep with --submit, or leave it out' });
   }
@@ -142,7 +100,7 @@ async function work(
         folder,
         stop,
         start: startIt,
-        tell: print,
+        tell: (line) => print(`${line}\n`),
         ...(pollMs !== undefined && { pollMs }),
       },
       options: () => {
@@ -203,11 +161,11 @@ async function tellOf(
   const study = await openStudy(folder, name, values.storage);
   const { describeProgress, describeSweep, reportSweep } = await import('../sweep/status.js');
   if (verb === 'report') {
-    for (const path of await reportSweep(study, { folder, name })) print(path);
+    for (const path of await reportSweep(study, { folder, name })) print(`${path}\n`);
   } else if (verb === 'progress') {
-    print(await describeProgress(await study.show(), { rootDir, name }));
+    print(`${await describeProgress(await study.show(), { rootDir, name })}\n`);
   } else {
-    for (const line of describeSweep(await study.show(), name)) print(line);
+    for (const line of describeSweep(await study.show(), name)) print(`${line}\n`);
   }
   return exitCode.ok;
 }

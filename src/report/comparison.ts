@@ -3,7 +3,7 @@
 import { valueText } from '../options/option-text.js';
 import type { Metrics } from '../reporting/events.js';
 import type { RunDescription } from '../reporting/run-description.js';
-import { textTable } from '../reporting/text-table.js';
+import { allButFirst, textTable } from '../reporting/text-table.js';
 import { bestEpoch } from '../training/best.js';
 import { imageCounts } from '../training/checkpoint/fingerprint.js';
 import { count } from '../wording.js';
@@ -108,7 +108,7 @@ export function formatComparison(comparison: Comparison): string {
   const results = resultRows(comparison);
   const options = optionRows(comparison);
   const parts = [
-    textTable([results.heads, ...results.rows], 'right'),
+    textTable([results.heads, ...results.rows], allButFirst),
     options.rows.length > 0 ? textTable([options.heads, ...options.rows]) : 'All options are alike.\n',
   ];
   return parts.join('\n');

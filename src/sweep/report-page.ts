@@ -6,10 +6,19 @@ import { pageOf, section, table } from '../report/page.js';
 import { percent, rate } from '../report/words.js';
 import { count } from '../wording.js';
 import { choiceOf, chosenNames } from './choice.js';
-import { directionOf } from './definition.js';
-import type { SweepReport } from './report.js';
+import { directionOf, type Metric } from './definition.js';
 import { choicePlots, historyPlot, importancePlot } from './report-plots.js';
 import type { StudyState, Trial } from './study.js';
+
+export interface SweepReport {
+  name: string;
+  metric: Metric;
+  method: string;
+  state: StudyState;
+  best: Trial | undefined;
+  /** By parameter, shares that add up to 1; empty where trials are too few. */
+  importance: Readonly<Record<string, number>>;
+}
 
 /** The page as a document. */
 export async function sweepPage(report: SweepReport): Promise<string> {

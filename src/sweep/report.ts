@@ -5,19 +5,8 @@ import { writeTextAtomically } from '../atomic-file.js';
 import { csvRow } from '../reporting/csv.js';
 import { cannotWrite } from '../reporting/run-files.js';
 import { chosenNames } from './choice.js';
-import { type Metric, metrics } from './definition.js';
-import { sweepPage } from './report-page.js';
-import type { StudyState, Trial } from './study.js';
-
-export interface SweepReport {
-  name: string;
-  metric: Metric;
-  method: string;
-  state: StudyState;
-  best: Trial | undefined;
-  /** By parameter, shares that add up to 1; empty where trials are too few. */
-  importance: Readonly<Record<string, number>>;
-}
+import { metrics } from './definition.js';
+import { type SweepReport, sweepPage } from './report-page.js';
 
 /** Writes trials.csv, importance.csv and report.html into the sweep's folder, and returns their paths. */
 export async function writeSweepReport(folder: string, report: SweepReport): Promise<string[]> {

@@ -11,13 +11,13 @@ export interface StepBatch {
 }
 
 /** What a frozen backbone makes of images, in place of them. */
-export interface FeatureBatch {
+export interface StepFeatures {
   /** [N, size], row-major. */
   features: Float32Array;
   labels: Int32Array;
 }
 
-export type AnyStepBatch = StepBatch | FeatureBatch;
+export type AnyStepBatch = StepBatch | StepFeatures;
 
 export interface StepResult {
   images: number;

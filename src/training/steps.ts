@@ -6,9 +6,9 @@ import type { FeatureSizes } from './feature-cut.js';
 import type { Mix } from './mixing.js';
 import type { SlotKind } from './optimizer.js';
 import type { StepCounters, StepState, TensorSpec } from './step-state.js';
-import type { AnyStepBatch, FeatureBatch, StepBatch, StepResult } from './step-values.js';
+import type { AnyStepBatch, StepBatch, StepResult } from './step-values.js';
 
-export type { FeatureBatch, FeatureSizes, StepBatch, StepCounters, StepResult, StepState };
+export type { FeatureSizes, StepBatch, StepCounters, StepResult, StepState };
 
 export interface StepExtras {
   /** The learning rate of all but the last layer; the same where none is given. */

@@ -1,7 +1,9 @@
 // `deep-cnn sweep` with the stand-in for what trains: `node worker.js sweep FILE --OPTION=VALUE...`.
 
 import { fileURLToPath } from 'node:url';
-import { runSweepCommand, sweepOptions } from '#src/commands/sweep.js';
+import { runSweepCommand } from '#src/commands/sweep.js';
+import { sweepOptions } from '#src/commands/sweep-options.js';
+import { standardVoices } from '#src/commands/voices.js';
 import { UserError } from '#src/errors.js';
 import { readValues } from '#src/options/from-values.js';
 import { starterOf } from '#src/sweep/trainer.js';
@@ -20,7 +22,7 @@ try {
   process.exitCode = await runSweepCommand(values, operands, given, {
     start,
     pollMs: 20,
-    print: console.log,
+    print: standardVoices.print,
   });
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

@@ -1,6 +1,6 @@
 // An evaluation for people: the figures that matter on one screen.
 
-import { textTable } from '../../reporting/text-table.js';
+import { allButFirst, textTable } from '../../reporting/text-table.js';
 import type { EvaluationResult } from './evaluation.js';
 import type { Share } from './wilson.js';
 
@@ -21,7 +21,7 @@ export function formatEvaluation(result: EvaluationResult): string {
     ['Weighted mean', means(weighted)],
     ['Calibration', `expected error ${percent(calibration.ece)}`],
   ];
-  return [textTable(figures, 'left'), classTable(result), ...mistakeLines(result)].join('\n');
+  return [textTable(figures), classTable(result), ...mistakeLines(result)].join('\n');
 }
 
 function classTable({ classes }: EvaluationResult): string {
@@ -32,7 +32,7 @@ function classTable({ classes }: EvaluationResult): string {
     ...[name, String(support), cell(precision), cell(recall), cell(f1)],
   ]);
   const heading = [isShort ? 'Class' : `The ${shownClasses} worst of ${classes.length} classes`];
-  return textTable([[...heading, 'Images', 'Precision', 'Recall', 'F1'], ...rows], 'right');
+  return textTable([[...heading, 'Images', 'Precision', 'Recall', 'F1'], ...rows], allButFirst);
 }
 
 function mistakeLines({ mistakes }: EvaluationResult): string[] {
@@ -40,7 +40,7 @@ function mistakeLines({ mistakes }: EvaluationResult): string[] {
   const rows = mistakes
     .slice(0, shownMistakes)
     .map(({ actual, predicted, images }) => [`${actual} taken for ${predicted}`, String(images)]);
-  return [textTable([['Commonest mistakes', 'Images'], ...rows], 'right')];
+  return [textTable([['Commonest mistakes', 'Images'], ...rows], allButFirst)];
 }
 
 const percent = (value: number) => `${value.toFixed(1)} %`;
