@@ -26,6 +26,7 @@ export interface CardOptions {
 
 export function createCard({ name, classes, picture, onChooseMap }: CardOptions): Card {
   const overlay = element('canvas', { class: 'overlay', attributes: { 'aria-hidden': 'true' } });
+  const shown = element('div', { class: 'picture', children: [picture, overlay] });
   const ranking = createRanking(classes);
   const failure = element('p', { class: 'failure' });
   const note = element('p', { class: 'note' });
@@ -33,14 +34,7 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
   const root = element('article', {
     class: 'card',
     attributes: { 'aria-label': name },
-    children: [
-      element('div', { class: 'picture', children: [picture, overlay] }),
-      element('h2', { text: name, attributes: { title: name } }),
-      ranking.root,
-      failure,
-      note,
-      about,
-    ],
+    children: [shown, element('h2', { text: name, attributes: { title: name } }), ranking.root, failure, note, about],
   });
   let maps: Result['maps'] = [];
   let probabilities: ArrayLike<number> = [];
@@ -49,6 +43,7 @@ export function createCard({ name, classes, picture, onChooseMap }: CardOptions)
   const all = allClasses(classes, () => probabilities);
   if (classes.length > ranking.root.childElementCount) root.append(all);
   const show = ({ isGood }: { isGood: boolean }) => {
+    shown.hidden = !isGood;
     ranking.root.hidden = !isGood;
     all.hidden = !isGood;
     failure.hidden = isGood;

@@ -42,6 +42,7 @@ const classifier = startClassifier((arrived, all) => {
   page.progress.value = arrived / all;
   page.loaded.textContent = `${megabytes(arrived)} of ${megabytes(all)}`;
 });
+let isLoading = false;
 let opened: Promise<Opened | undefined> = Promise.resolve(undefined);
 opened = open();
 
@@ -63,6 +64,7 @@ page.backend.addEventListener('change', () => {
 /** Opens the network, which may fail: then the page says why, and goes on as before, or takes no images. */
 async function open(backend?: BackendName): Promise<Opened | undefined> {
   const before = await opened;
+  isLoading = true;
   say('Loading the network …');
   tellProblem('');
   page.progress.value = 0;
@@ -75,13 +77,21 @@ async function open(backend?: BackendName): Promise<Opened | undefined> {
   } catch (error) {
     tellProblem(messageOf(error));
     if (before) showOpened(before);
-    else say('');
+    else takeNothing();
     return before;
   } finally {
+    isLoading = false;
     page.progress.classList.add('done');
     page.loaded.textContent = '';
     page.backend.disabled = page.backend.options.length < 2;
   }
+}
+
+/** Without a network. */
+function takeNothing(): void {
+  say('');
+  page.files.disabled = true;
+  page.camera.disabled = true;
 }
 
 function showOpened({ network, backend, available }: Opened): void {
@@ -98,6 +108,8 @@ function showOpened({ network, backend, available }: Opened): void {
 }
 
 async function takeImages(files: readonly File[]): Promise<void> {
+  if (isLoading)
+    say(`Loading the network … ${files.length === 1 ? 'The image waits' : `${files.length} images wait`} for it.`);
   const found = await opened;
   if (!found) return;
   const entries = files.map((file) => entryFor(file, found));

@@ -12,6 +12,14 @@ import { looksLikeJpeg, readJpeg } from './jpeg-file.js';
 import { looksLikePng, readPng } from './png-file.js';
 import { looksLikeWebp, readWebp } from './webp-file.js';
 
+/** A canvas of so many pixels, and where the picture stands on it. */
+export interface Canvas {
+  width: number;
+  height: number;
+  left: number;
+  top: number;
+}
+
 /** What is made of a file of some format. */
 export interface FileParts {
   /** The file, where it is another one. */
@@ -21,6 +29,7 @@ export interface FileParts {
   orientation?: number;
   isTurnedByBrowsers?: boolean;
   background?: readonly [red: number, green: number, blue: number];
+  canvas?: Canvas;
 }
 
 export type Format = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
@@ -35,6 +44,8 @@ export interface PlainFile {
   isTurnedByBrowsers: boolean;
   /** The colour of what its picture leaves uncovered. */
   background: FileParts['background'];
+  /** Where it stands; alone unless told. */
+  canvas: Canvas | undefined;
 }
 
 const readers: readonly [
@@ -59,7 +70,14 @@ export async function plainFile(original: Bytes): Promise<PlainFile> {
         : 'no image of a format that is read: JPEG, PNG, WebP, GIF and, in most browsers, AVIF',
     );
   }
-  const { file = original, notes = {}, isTurnedByBrowsers = false, background, ...parts } = await read(original);
+  const {
+    file = original,
+    notes = {},
+    isTurnedByBrowsers = false,
+    background,
+    canvas,
+    ...parts
+  } = await read(original);
   const orientation = parts.orientation ?? orientationOf(notes);
-  return { format, file, orientation, isTurnedByBrowsers, background };
+  return { format, file, orientation, isTurnedByBrowsers, background, canvas };
 }

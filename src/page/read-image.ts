@@ -59,12 +59,12 @@ async function decode(blob: Blob, turn: boolean): Promise<Decoded> {
   if (blob.size === 0) throw new UnreadableImage('The file is empty.');
   try {
     const plain = await plainFile(new Uint8Array(await blob.arrayBuffer()));
-    const { format, orientation, background } = plain;
+    const { format, orientation, background, canvas } = plain;
     const pixels = await ownPixels(plain);
     const bitmap = await (pixels ? bitmapOf(pixels) : createImageBitmap(new Blob([plain.file]), asStored));
     const isTurned = plain.isTurnedByBrowsers && !pixels;
     return {
-      bitmap: redrawn(bitmap, { from: isTurned ? orientation : 1, to: turn ? orientation : 1, background }),
+      bitmap: redrawn(bitmap, { from: isTurned ? orientation : 1, to: turn ? orientation : 1, background, canvas }),
       note: format === 'avif' && !pixels ? inexactAvif : undefined,
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 // Bitmaps drawn anew: turned, or on a ground of another colour than black.
 
 import { Refusal } from '../data/refusal.js';
+import type { PlainFile } from './plain-file.js';
 
 /** A canvas that is black at first. Throws a Refusal where there is none of that size. */
 export function canvasOf(width: number, height: number): OffscreenCanvasRenderingContext2D {
@@ -30,14 +31,17 @@ export interface Redrawing {
   /** The one in which it shall be. */
   to: number;
   /** What shows where it is transparent. */
-  background: readonly [red: number, green: number, blue: number] | undefined;
+  background: PlainFile['background'];
+  /** Where it stands, if not alone. */
+  canvas: PlainFile['canvas'];
 }
 
 /** The bitmap itself, or another in its place. */
-export function redrawn(bitmap: ImageBitmap, { from, to, background }: Redrawing): ImageBitmap {
+export function redrawn(bitmap: ImageBitmap, { from, to, background, canvas }: Redrawing): ImageBitmap {
   const isTurned = from !== to;
-  if (!isTurned && !background) return bitmap;
-  const { width, height } = bitmap;
+  const { width, height, left, top } = canvas ?? { width: bitmap.width, height: bitmap.height, left: 0, top: 0 };
+  const isPart = width !== bitmap.width || height !== bitmap.height;
+  if (!isTurned && !background && !isPart) return bitmap;
   const orientation = isTurned ? (from === 1 ? to : inverse(from)) : 1;
   const context = orientation > 4 ? canvasOf(height, width) : canvasOf(width, height);
   context.imageSmoothingEnabled = false;
@@ -45,7 +49,7 @@ export function redrawn(bitmap: ImageBitmap, { from, to, background }: Redrawing
   if (transform) context.setTransform(...transform(width, height));
   if (background) context.fillStyle = `rgb(${background.join(' ')})`;
   context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0);
+  context.drawImage(bitmap, left, top);
   bitmap.close();
   return context.canvas.transferToImageBitmap();
 }

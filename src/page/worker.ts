@@ -5,6 +5,7 @@ import { loadModel } from './load-model.js';
 import type { Answer, BackendName, ClassifyRequest, Request } from './messages.js';
 import { type Network, openNetwork } from './network.js';
 import { readImage, UnreadableImage } from './read-image.js';
+import { backendTitles } from './text.js';
 
 /** The part of a dedicated worker's global scope that is used here. */
 interface WorkerScope {
@@ -34,7 +35,8 @@ async function answerOpen(wanted: BackendName | undefined): Promise<void> {
     before?.network.dispose();
     scope.postMessage({ kind: 'opened', network: open.network.description, backend: open.backend, available });
   } catch (error) {
-    scope.postMessage({ kind: 'failure', id: undefined, message: `The network can't be run here: ${said(error)}` });
+    const where = wanted ? `on ${backendTitles[wanted]}` : 'here';
+    scope.postMessage({ kind: 'failure', id: undefined, message: `The network can't be run ${where}: ${said(error)}` });
     // It goes on as before, if it did.
     if (open) await (await tensorFlow)?.setBackend(open.backend);
   }

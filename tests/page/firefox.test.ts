@@ -15,6 +15,7 @@ const images = [
   'places_test_input/val/beach/00000069.jpg',
   'data/fixtures/turned.jpg',
   'data/fixtures/transparent.png',
+  'data/fixtures/turned.avif',
 ];
 
 test('Firefox runs the page on each backend that it has', { skip, timeout: 300_000 }, async (t) => {
@@ -54,7 +55,11 @@ test('Firefox runs the page on each backend that it has', { skip, timeout: 300_0
       const difference = largestDifference(new Map(found), await network.expected(path));
       t.diagnostic(`${backend}, ${name}: ${difference.toFixed(6)}`);
       assert.equal(found.length, 5);
-      assert.ok(difference < 0.001, `${backend}, ${name}: ${difference}`);
+      // Firefox has colours of its own of an AVIF, and the page says so.
+      const isInexact = name.endsWith('.avif');
+      assert.ok(difference < (isInexact ? 0.05 : 0.001), `${backend}, ${name}: ${difference}`);
+      const note = await firefox.evaluate<string>(`document.querySelector('[aria-label="${name}"] .note').textContent`);
+      assert.equal(/AVIF/.test(note), isInexact);
     }
   }
 });

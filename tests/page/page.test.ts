@@ -176,6 +176,7 @@ describe('the page', { skip }, () => {
       .getByRole('alert')
       .filter({ hasText: /can't be run here.*404/ })
       .waitFor();
+    assert.ok(await opened.page.locator('#files').isDisabled());
     await opened.page.context().close();
     server.stop();
   });
@@ -191,7 +192,7 @@ describe('the page', { skip }, () => {
     await page.locator('#backend').selectOption('WebGL');
     await page
       .getByRole('alert')
-      .filter({ hasText: /can't be run here/ })
+      .filter({ hasText: /can't be run on WebGL/ })
       .waitFor();
     await untilReady(opened);
     assert.equal(await page.locator('#backend').inputValue(), 'wasm');

@@ -65,6 +65,7 @@ async function makeImages(folder: string): Promise<readonly string[]> {
   }
   const transparent = () => sharp(join(fixtures, 'transparent.png'));
   add('lossy.webp', await transparent().webp().toBuffer());
+  add('part.webp', partOfCanvas(await transparent().resize(100, 80).webp({ lossless: true, exact: true }).toBuffer()));
   for (const chromaSubsampling of ['4:2:0', '4:4:4']) {
     add(
       `${chromaSubsampling.replaceAll(':', '')}.avif`,
@@ -73,6 +74,24 @@ async function makeImages(folder: string): Promise<readonly string[]> {
   }
   const names = readdirSync(fixtures).filter((name) => /\.(jpg|png|gif|webp|avif)$/.test(name));
   return [...names.map((name) => join(fixtures, name)), ...made];
+}
+
+/** An animation whose only picture, a WebP of 100 x 80 pixels, stands within a larger canvas (RFC 9649, 2.7). */
+function partOfCanvas(webp: Buffer): Buffer {
+  const chunk = (name: string, content: Buffer) => {
+    const head = Buffer.alloc(8);
+    head.write(name);
+    head.writeUInt32LE(content.length, 4);
+    return Buffer.concat([head, content]);
+  };
+  const number = (value: number) => Buffer.from([value & 255, value >> 8, 0]);
+  const frame = [...[10, 4, 99, 79, 0].map(number), Buffer.from([0]), webp.subarray(webp.indexOf('VP8L'))];
+  const chunks = [
+    chunk('VP8X', Buffer.concat([Buffer.from([0x12, 0, 0, 0]), number(299), number(259)])),
+    chunk('ANIM', Buffer.alloc(6)),
+    chunk('ANMF', Buffer.concat(frame)),
+  ];
+  return chunk('RIFF', Buffer.concat([Buffer.from('WEBP'), ...chunks]));
 }
 
 interface Found {
