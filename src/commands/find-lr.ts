@@ -5,7 +5,7 @@ import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
 import { completeConfig } from '../options/complete-config.js';
 import { checkModelName } from '../options/model-name.js';
-import { decimal, integer, type ValuesOf } from '../options/spec.js';
+import { decimal, integer, integersFrom, type ValuesOf } from '../options/spec.js';
 import { type TrainConfig, trainOptions } from '../options.js';
 import type { TrainingEvent } from '../reporting/events.js';
 import type { SuggestedRates } from '../training/lr-range.js';
@@ -34,8 +34,7 @@ export const findLrOptions = {
     group: range,
     help: 'Steps from the one to the other',
     default: 200,
-    expected: 'an integer from 20 to 100000',
-    isInRange: (steps) => steps >= 20 && steps <= 100_000,
+    ...integersFrom(20, 100_000),
   }),
   ...trainOptions,
 };

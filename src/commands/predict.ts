@@ -9,7 +9,7 @@ import { quoted } from '../options/given.js';
 import { didYouMean, nearest } from '../options/nearest.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
 import { findRootDir } from '../options/paths.js';
-import { flag, integer, optionalText, type ValuesOf } from '../options/spec.js';
+import { flag, integer, integersFrom, optionalText, type ValuesOf } from '../options/spec.js';
 import type { CountProgress } from '../reporting/count-progress.js';
 import type { ScreenStream } from '../reporting/progress.js';
 import type { WriteRows } from '../reporting/row-output.js';
@@ -27,8 +27,7 @@ const options = {
     group: output,
     help: 'The most likely classes to tell of each image',
     default: 1,
-    expected: 'an integer, 1 or more',
-    isInRange: (classes) => classes >= 1,
+    ...integersFrom(1),
   }),
   json: flag({ group: output, help: 'A JSON object a line in place of CSV', default: false }),
   output: optionalText({ group: output, type: 'file', help: 'Where to write it; standard output unless told' }),

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
-import { integer, text, type ValuesOf } from '../options/spec.js';
+import { integer, integersFrom, text, type ValuesOf } from '../options/spec.js';
 import type { ServerAddress } from '../serve/server.js';
 import { isSystemError } from '../system-error.js';
 import type { Command } from './command.js';
@@ -17,8 +17,7 @@ const options = {
     group: server,
     help: 'Port to listen on; 0 takes one that is free',
     default: 8080,
-    expected: 'a whole number from 0 to 65535',
-    isInRange: (port) => port >= 0 && port <= 65_535,
+    ...integersFrom(0, 65_535),
   }),
   host: text({
     group: server,

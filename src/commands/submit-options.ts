@@ -1,7 +1,15 @@
 // The options of `deep-cnn submit`: a training run's, and what its job asks the scheduler for.
 
 import { arraySize } from '../cluster/job-resources.js';
-import { flag, integer, memorySize, type OptionSpec, optionalText, type ValuesOf } from '../options/spec.js';
+import {
+  flag,
+  integer,
+  integersFrom,
+  memorySize,
+  type OptionSpec,
+  optionalText,
+  type ValuesOf,
+} from '../options/spec.js';
 import { trainOptions } from '../options.js';
 
 const job = 'Job';
@@ -47,16 +55,14 @@ export const jobOptions = {
     group: job,
     help: 'Processors',
     default: 2,
-    expected: 'an integer, 1 or more',
-    isInRange: (count) => count >= 1 && count <= maxUnits,
+    ...integersFrom(1, maxUnits),
   }),
   mem: memory,
   gpus: integer({
     group: job,
     help: 'GPUs, where the cluster has them',
     default: 0,
-    expected: 'an integer, 0 or more',
-    isInRange: (count) => count >= 0 && count <= maxUnits,
+    ...integersFrom(0, maxUnits),
   }),
   gpu_type: word('Kind of GPU, as the cluster calls it', 'name'),
   array: optionalText({

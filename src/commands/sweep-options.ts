@@ -1,6 +1,6 @@
 // The options of `deep-cnn sweep`: a sweep's own, what its jobs ask the scheduler for, and those of training for every trial.
 
-import { bareOrText, integer, optionalText, type ValuesOf } from '../options/spec.js';
+import { bareOrText, integer, integersFrom, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 import { jobOptions } from './submit-options.js';
 
@@ -13,8 +13,7 @@ export const sweepOptions = {
       group,
       help: 'Trials in all',
       default: 0,
-      expected: 'an integer, 1 or more',
-      isInRange: (n) => n >= 1,
+      ...integersFrom(1),
     }),
     defaultText: "the file's",
   },
@@ -35,8 +34,7 @@ export const sweepOptions = {
     group,
     help: 'With --submit, jobs that work on the sweep at the same time',
     default: 1,
-    expected: 'an integer from 1 to 1000',
-    isInRange: (count) => count >= 1 && count <= 1000,
+    ...integersFrom(1, 1000),
   }),
   ...jobs,
   ...trainOptions,

@@ -49,6 +49,14 @@ interface NumberRange extends Described {
 const integerPattern = /^[+-]?\d+$/;
 const decimalPattern = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
+/** A range of integers, both ends in it, as words and as a check; without `most`, it has no end. */
+export function integersFrom(least: number, most?: number): Pick<NumberRange, 'expected' | 'isInRange'> {
+  return {
+    expected: most === undefined ? `an integer, ${least} or more` : `an integer from ${least} to ${most}`,
+    isInRange: (value) => value >= least && value <= (most ?? Number.POSITIVE_INFINITY),
+  };
+}
+
 /** A whole number within a range. */
 export function integer(spec: NumberRange): OptionSpec<number> {
   return number('integer', integerPattern, { ...spec, isInRange: (v) => Number.isSafeInteger(v) && spec.isInRange(v) });
