@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The program's entry, and the only place that prints an error and sets the exit code.
 import { inspect } from 'node:util';
-import type { Command } from './commands/command.js';
 import { compareCommand } from './commands/compare.js';
 import { completionCommand } from './commands/completion.js';
 import { dataCommand } from './commands/data.js';
@@ -22,6 +21,7 @@ import { trainCommand } from './commands/train.js';
 import { wandbCommand } from './commands/wandb.js';
 import { weightsCommand } from './commands/weights.js';
 import { exitCode, UserError } from './errors.js';
+import type { Command } from './options/command.js';
 import { readCommandLine } from './options/command-line.js';
 import { findOption, type GivenOptions, givenNames, readOptions } from './options/given.js';
 import { redact } from './secrets.js';

@@ -1,11 +1,11 @@
 // `deep-cnn compare RUN RUN ...`: what runs were told and what came of them, side by side.
 
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { quoted } from '../options/given.js';
 import { findRootDir } from '../options/paths.js';
 import { flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';

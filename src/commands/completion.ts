@@ -5,12 +5,12 @@
 import { basename, dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { completions, type WordSources } from '../options/completion.js';
 import { quoted } from '../options/given.js';
 import { projectRoot } from '../options/paths.js';
 import { readableNames } from '../readable-names.js';
 import { modelFile } from '../reporting/run-files.js';
-import type { Command } from './command.js';
 
 // Bash breaks words at `=`, and replaces only what comes after.
 const bash = `_deep_cnn() {

@@ -4,12 +4,12 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, messageOf, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { quoted } from '../options/given.js';
 import { didYouMean, nearest } from '../options/nearest.js';
 import { projectRoot } from '../options/paths.js';
 import { flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';

@@ -1,9 +1,9 @@
 // `deep-cnn doctor`: prints what training finds on this machine, and what is missing with its remedy.
 
 import { exitCode } from '../errors.js';
+import type { Command } from '../options/command.js';
 import type { Facts } from '../tensorflow/doctor.js';
 import { formatBytes } from '../wording.js';
-import type { Command } from './command.js';
 
 type Row = [name: string, value: string];
 

@@ -7,13 +7,13 @@ import { exitCode, UserError } from '../errors.js';
 import type { ClassifiedImage, ImageResult } from '../inference/classify-images.js';
 import type { Evaluation, EvaluationResult } from '../inference/evaluation/evaluation.js';
 import type { OpenedNetwork } from '../inference/open-network.js';
+import type { Command } from '../options/command.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
 import { findDataDir, findRootDir } from '../options/paths.js';
 import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 import type { ScreenStream } from '../reporting/progress.js';
 import type { Precision } from '../training/precision-choice.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const data = 'Data';

@@ -3,12 +3,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { networkOptions } from '../options/network-options.js';
 import { findRootDir, projectRoot } from '../options/paths.js';
 import { choice, flag, optionalText, type ValuesOf } from '../options/spec.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { formatBytes } from '../wording.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const options = {

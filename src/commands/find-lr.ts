@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { completeConfig } from '../options/complete-config.js';
 import { checkModelName } from '../options/model-name.js';
 import { decimal, integer, integersFrom, type ValuesOf } from '../options/spec.js';
@@ -10,7 +11,6 @@ import { type TrainConfig, trainOptions } from '../options.js';
 import type { TrainingEvent } from '../reporting/events.js';
 import type { SuggestedRates } from '../training/lr-range.js';
 import type { RangeTestResult } from '../training/range-test.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const range = 'Range';

@@ -2,9 +2,9 @@
 
 import { exitCode } from '../errors.js';
 import type { ModelFacts } from '../models/facts.js';
+import type { Command } from '../options/command.js';
 import { flag } from '../options/spec.js';
 import { textTable } from '../reporting/text-table.js';
-import type { Command } from './command.js';
 
 /** One network, as `--json` prints it. Parameters and work are those with ImageNet's 1000 classes. */
 export interface ListedModel {

@@ -5,6 +5,7 @@ import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
 import type { OpenedNetwork } from '../inference/open-network.js';
 import type { Prediction, PredictionFormat } from '../inference/predictions.js';
+import type { Command } from '../options/command.js';
 import { quoted } from '../options/given.js';
 import { didYouMean, nearest } from '../options/nearest.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
@@ -14,7 +15,6 @@ import type { CountProgress } from '../reporting/count-progress.js';
 import type { ScreenStream } from '../reporting/progress.js';
 import type { WriteRows } from '../reporting/row-output.js';
 import { abbreviate, count } from '../wording.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';

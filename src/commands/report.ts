@@ -3,13 +3,13 @@
 import { resolve } from 'node:path';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { computeOptions } from '../options/network-options.js';
 import { findRootDir } from '../options/paths.js';
 import { flag, type ValuesOf } from '../options/spec.js';
 import { trainOptions } from '../options.js';
 import type { RunDescription } from '../reporting/run-description.js';
 import { isSystemError } from '../system-error.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const output = 'Output';

@@ -1,6 +1,7 @@
 // `deep-cnn rerun RUN`: the same run once more, under another name, and whether it came out the same.
 
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { quoted } from '../options/given.js';
 import { valueText } from '../options/option-text.js';
 import { findRootDir } from '../options/paths.js';
@@ -8,7 +9,6 @@ import { mergeForRepeat } from '../options/resume-options.js';
 import { type TrainConfig, trainOptions } from '../options.js';
 import { findRunDescription } from '../reporting/find-run-description.js';
 import type { RunDescription } from '../reporting/run-description.js';
-import type { Command } from './command.js';
 import { runTraining, type TrainParts, wholeProgram } from './train.js';
 import { standardVoices, type Voices } from './voices.js';
 

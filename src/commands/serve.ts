@@ -3,11 +3,11 @@
 import { once } from 'node:events';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { computeOptions, networkOptions } from '../options/network-options.js';
 import { integer, integersFrom, text, type ValuesOf } from '../options/spec.js';
 import type { ServerAddress } from '../serve/server.js';
 import { isSystemError } from '../system-error.js';
-import type { Command } from './command.js';
 
 const server = 'Server';
 

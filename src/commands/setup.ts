@@ -2,8 +2,8 @@
 // `npm run setup` in a clone ends here, too.
 
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { flag } from '../options/spec.js';
-import type { Command } from './command.js';
 
 const group = 'What to install';
 

@@ -7,6 +7,7 @@ import { directives, jobName, type Scheduler } from '../cluster/job-resources.js
 import { variablesFor, writeJobScript } from '../cluster/job-script.js';
 import { findScheduler, jobsToAwait, type SubmitParts, submitJob } from '../cluster/submit-job.js';
 import { exitCode, messageOf, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { completeConfig } from '../options/complete-config.js';
 import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
@@ -14,7 +15,6 @@ import { optionText } from '../options/option-text.js';
 import { findRootDir } from '../options/paths.js';
 import { mergeForResume } from '../options/resume-options.js';
 import { type TrainConfig, trainOptions } from '../options.js';
-import type { Command } from './command.js';
 import { type SubmitValues, submitOptions } from './submit-options.js';
 import { standardVoices, type Voices } from './voices.js';
 

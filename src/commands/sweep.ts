@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { quoted } from '../options/given.js';
 import { findRootDir } from '../options/paths.js';
 import { isPlainFileName } from '../options/run-name.js';
@@ -10,7 +11,6 @@ import type { TrainConfig } from '../options.js';
 import type { SweepPlan } from '../sweep/plan.js';
 import type { Study, TestResult } from '../sweep/study.js';
 import type { StartProgram } from '../sweep/trainer.js';
-import type { Command } from './command.js';
 import type { EvaluationReport } from './evaluate.js';
 import { isNohup } from './signals.js';
 import { ofJobsAlone, type SweepValues, sweepOptions } from './sweep-options.js';

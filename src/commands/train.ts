@@ -3,6 +3,7 @@
 import { watchDeadline } from '../cluster/deadline.js';
 import { setDecodeThreads } from '../data/threads.js';
 import { exitCode, messageOf } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { completeConfig } from '../options/complete-config.js';
 import { checkModelName } from '../options/model-name.js';
 import { valueText } from '../options/option-text.js';
@@ -18,7 +19,6 @@ import { choosePrecision } from '../training/precision-choice.js';
 import { lockRun } from '../training/run-lock.js';
 import { createStopping } from '../training/stopping.js';
 import type { TrainSetting } from '../training/train.js';
-import type { Command } from './command.js';
 import { type CatchOptions, type CaughtSignals, catchSignals } from './signals.js';
 
 /** What the command needs from the rest of the program; tests put their own in. */

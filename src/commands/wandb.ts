@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { quoted } from '../options/given.js';
 import { didYouMean, nearest } from '../options/nearest.js';
 import { findRootDir } from '../options/paths.js';
@@ -10,7 +11,6 @@ import { trainOptions } from '../options.js';
 import { readableNames } from '../readable-names.js';
 import type { WandbPatience } from '../reporting/wandb-server.js';
 import { count } from '../wording.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 const wandbOptions = { root_dir: trainOptions.root_dir };

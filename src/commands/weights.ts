@@ -2,13 +2,13 @@
 // on the machines that share its disk.
 
 import { exitCode, UserError } from '../errors.js';
+import type { Command } from '../options/command.js';
 import { quoted } from '../options/given.js';
 import { checkModelName } from '../options/model-name.js';
 import { didYouMean, nearest } from '../options/nearest.js';
 import { textTable } from '../reporting/text-table.js';
 import type { CachedWeights, SourceSettings, WeightsOrigin } from '../weights/sources.js';
 import { count, formatBytes } from '../wording.js';
-import type { Command } from './command.js';
 import { standardVoices, type Voices } from './voices.js';
 
 /** What the command needs from the rest of the program; tests put their own in. */

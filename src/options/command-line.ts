@@ -1,8 +1,8 @@
 // The command line through yargs. yargs finds commands, options and values and lays out the help; what a value means is
 // left to the option table, so that a configuration file is read by the same rules.
 import yargs, { type Argv } from 'yargs';
-import type { Command } from '../commands/command.js';
 import { UserError } from '../errors.js';
+import type { Command } from './command.js';
 import { findOption, type Given, type GivenOptions, quoted } from './given.js';
 import { didYouMean, nearest } from './nearest.js';
 

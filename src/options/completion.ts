@@ -1,7 +1,7 @@
 // What a shell offers for the word that is being typed: commands, options and values, from the very tables that the command
 // line is read by.
 
-import type { Command } from '../commands/command.js';
+import type { Command } from './command.js';
 import { findOption } from './given.js';
 import type { OptionSpec, OptionTable } from './spec.js';
 

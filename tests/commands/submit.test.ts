@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { RunProgram } from '#src/cluster/scheduler-program.js';
-import type { Command } from '#src/commands/command.js';
 import { runSubmit, submitCommand } from '#src/commands/submit.js';
 import { submitOptions } from '#src/commands/submit-options.js';
 import { UserError } from '#src/errors.js';
+import type { Command } from '#src/options/command.js';
 import { readCommandLine } from '#src/options/command-line.js';
 import { readOptions } from '#src/options/given.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '#src/commands/command.js';
 import { dataOptions } from '#src/commands/data.js';
 import { UserError } from '#src/errors.js';
+import type { Command } from '#src/options/command.js';
 import { readCommandLine } from '#src/options/command-line.js';
 import { readOptions } from '#src/options/given.js';
 import { trainOptions } from '#src/options.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '#src/commands/command.js';
+import type { Command } from '#src/options/command.js';
 import { completions } from '#src/options/completion.js';
 import { choice, flag, integer, type OptionTable, optionalText, text } from '#src/options/spec.js';
 

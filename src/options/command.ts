@@ -1,4 +1,4 @@
-import type { OptionTable, ValuesOf } from '../options/spec.js';
+import type { OptionTable, ValuesOf } from './spec.js';
 
 /**
  * One command of the program. A new one is a file that exports such an object, and a line in the list in src/cli.ts.
