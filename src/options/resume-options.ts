@@ -56,6 +56,7 @@ export const onResume: { readonly [Name in keyof TrainConfig]: OnResume } = {
   device: 'free',
   gpu_memory_limit: 'own',
   gpus: 'free',
+  xla: 'free',
   resume: 'own',
   checkpoint_minutes: 'free',
   keep_checkpoints: 'free',

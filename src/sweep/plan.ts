@@ -13,7 +13,7 @@ import { ownOptions, type SweepFile } from './sweep-file.js';
 /** Options that say where and how to compute, and not what: a sweep may go on with others. */
 const conditions: readonly string[] = [
   ...['data_dir', 'device', 'workers', 'cache', 'checkpoint_minutes', 'keep_checkpoints', 'wandb'],
-  ...['root_dir', 'gpus', 'gpu_memory_limit'],
+  ...['root_dir', 'gpus', 'gpu_memory_limit', 'xla'],
 ];
 
 export interface SweepPlan {

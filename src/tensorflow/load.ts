@@ -8,6 +8,7 @@ import { limitGpuMemory } from './gpu-memory.js';
 import { ensureTensorflow } from './install.js';
 import { silenceTensorflow } from './jpeg-decoder.js';
 import { type RuntimeOptions, setEnvironment } from './reproducible.js';
+import { compileWithXla } from './xla.js';
 
 export type Tensorflow = typeof import('@tensorflow/tfjs-node-gpu');
 
@@ -37,6 +38,7 @@ export async function loadTensorflow(
 
   setEnvironment(options);
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+  else if (options.xla) compileWithXla(installation);
   silenceTensorflow();
   const { gpuMemoryMegabytes } = options;
   if (device !== 'cpu' && gpuMemoryMegabytes !== undefined) limitGpuMemory(installation, gpuMemoryMegabytes);

@@ -12,6 +12,8 @@ export interface RuntimeOptions {
   threads?: number;
   /** Megabytes of each GPU's memory that may be taken; all of it where none are given. */
   gpuMemoryMegabytes?: number | undefined;
+  /** Whether XLA compiles what runs on GPUs. */
+  xla?: boolean;
 }
 
 /** Tells TensorFlow, which must not have been loaded yet. What the user has set stays. */

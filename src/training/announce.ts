@@ -44,6 +44,19 @@ export function reportSteps(
   if (gpus > 1) report({ kind: 'note', message: `Only training is shared by ${gpus} GPUs: evaluation runs on one` });
 }
 
+/** Says what XLA costs, or that it does nothing here. */
+export function reportXla(device: 'cpu' | 'cuda', report: Report): void {
+  if (device === 'cpu') {
+    report({
+      kind: 'warning',
+      message: '--xla does nothing here: it compiles for GPUs, and this run is on the processor',
+    });
+  } else {
+    const message = 'XLA compiles the steps: the first of each kind and size of batch takes half a minute or more';
+    report({ kind: 'note', message });
+  }
+}
+
 /** Says which file holds which network. */
 export function reportModels(history: readonly EpochResult[], config: TrainConfig, report: Report): void {
   const best = bestEpoch(history);

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import type { TrainConfig } from '../options.js';
 import { hasNvidiaGpu, listGpus } from '../tensorflow/gpu.js';
 
 /** Throws a `UserError` where a run wants more GPUs than it may use here. */
@@ -14,6 +15,25 @@ export function requireGpus(wanted: number, device: 'auto' | 'cpu' | 'cuda', cou
     found: `${wanted}`,
     mend: found === 0 ? 'See `deep-cnn doctor`' : 'Ask for fewer, or for more of them in the job',
   });
+}
+
+/** Throws a `UserError` where XLA is wanted with what it can't be had with. */
+export function requireXla({
+  xla,
+  device,
+  deterministic,
+}: Pick<TrainConfig, 'xla' | 'device' | 'deterministic'>): void {
+  if (!xla) return;
+  if (device === 'cpu') {
+    throw new UserError('--xla and --device=cpu exclude each other, as XLA compiles for GPUs here', {
+      mend: 'Leave one of them out',
+    });
+  }
+  if (deterministic) {
+    throw new UserError('--xla and --deterministic exclude each other, as XLA may choose other kernels each time', {
+      mend: 'Leave one of them out',
+    });
+  }
 }
 
 /** Those of the machine, or as many of them as CUDA_VISIBLE_DEVICES leaves. */

@@ -10,7 +10,7 @@ import { requireModel } from '../models/registry.js';
 import type { TrainConfig } from '../options.js';
 import type { Report, Split } from '../reporting/events.js';
 import { openRuntime } from '../tensorflow/runtime.js';
-import { reportData, reportKernels, reportModel } from './announce.js';
+import { reportData, reportKernels, reportModel, reportXla } from './announce.js';
 import { type BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { Checkpoint } from './checkpoint/contents.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
@@ -18,7 +18,7 @@ import { restoreSteps } from './checkpoint/restore.js';
 import { compileSteps } from './compile-steps.js';
 import type { AnyLoader } from './epoch.js';
 import { openFeatureCache } from './feature-cache.js';
-import { requireGpus } from './gpus.js';
+import { requireGpus, requireXla } from './gpus.js';
 import { imageCacheFor } from './image-cache.js';
 import { findInitialWeights, setInitialWeights } from './initial-weights.js';
 import { partsThatFit } from './memory-room.js';
@@ -59,6 +59,7 @@ export async function prepareTraining(
   config: TrainConfig,
   { before, expectedData, report }: PrepareSettings,
 ): Promise<Prepared> {
+  requireXla(config);
   const model = requireModel(config.model);
   const preprocessing = { ...preprocessingFor(config.pre, config.model), exif: config.exif };
   requireFreezable(config.freeze, model, preprocessing.crop);
@@ -73,9 +74,16 @@ export async function prepareTraining(
   // A definite one already but for users of the library.
   const precision = choosePrecision(precisionToGoOn(config.precision, before?.options), config.device);
   const gpuMemoryMegabytes = config.gpu_memory_limit;
-  const runtime = await openRuntime(config.device, { deterministic, gpuMemoryMegabytes, ...(threads && { threads }) });
+  const { xla } = config;
+  const runtime = await openRuntime(config.device, {
+    deterministic,
+    gpuMemoryMegabytes,
+    xla,
+    ...(threads && { threads }),
+  });
   const { device, tensorflowVersion } = runtime;
   report({ kind: 'device', device, precision, threads: runtime.threads, tensorflow: tensorflowVersion });
+  if (xla) reportXla(device, report);
   if (before) {
     const { path, state } = before;
     report({ kind: 'resumed', path, epoch: state.epoch, step: state.counters.step, history: state.history });

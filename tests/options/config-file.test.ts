@@ -25,6 +25,7 @@ accumulate: 2
 auto_batch: true
 gpus: 2
 gpu_memory_limit: 2G
+xla: true
 lr: 1e-2
 schedule: "cosine"
 warmup: 1
@@ -71,6 +72,7 @@ deterministic: true
     auto_batch: true,
     gpus: 2,
     gpu_memory_limit: 2048,
+    xla: true,
     lr: 0.01,
     schedule: 'cosine',
     warmup: 1,

@@ -22,6 +22,7 @@ const pairs: { [Name in keyof TrainConfig]: [saved: TrainConfig[Name], other: Tr
   auto_batch: [true, false],
   gpus: [2, 4],
   gpu_memory_limit: [512, 1024],
+  xla: [true, false],
   lr: [0.01, 0.02],
   schedule: ['cosine', 'step'],
   warmup: [1, 2],

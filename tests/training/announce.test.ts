@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reportSteps } from '#src/training/announce.js';
+import { reportSteps, reportXla } from '#src/training/announce.js';
 
 /** What is told of steps of batches of 32 images. */
 function told({ accumulate = 1, gpus = 1, parts = 1 }): string[] {
@@ -46,3 +46,14 @@ for (const [name, options, expected] of [
 ] as const) {
   test(`what is told of ${name}`, () => assert.deepEqual(told(options), expected));
 }
+
+test('XLA is told to take time on a GPU, and to do nothing on a processor', () => {
+  const messages: string[] = [];
+  for (const device of ['cuda', 'cpu'] as const) {
+    reportXla(device, (event) => {
+      if (event.kind === 'note' || event.kind === 'warning') messages.push(`${event.kind}: ${event.message}`);
+    });
+  }
+  assert.match(messages[0] ?? '', /^note: XLA compiles the steps/);
+  assert.match(messages[1] ?? '', /^warning: --xla does nothing here/);
+});

@@ -8,7 +8,7 @@ import { globalAveragePool } from '#src/models/module.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { partOf } from '#src/training/batch-parts.js';
 import { compileSteps } from '#src/training/compile-steps.js';
-import { requireGpus } from '#src/training/gpus.js';
+import { requireGpus, requireXla } from '#src/training/gpus.js';
 import { replicaFeeds } from '#src/training/replicas.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
 import type { StepBatch, Steps } from '#src/training/steps.js';
@@ -198,4 +198,12 @@ test('more GPUs than there are, or none wanted, is refused', () => {
   assert.throws(() => requireGpus(2, 'cpu', () => 2), /--gpus=2 and --device=cpu exclude each other/);
   assert.throws(() => requireGpus(3, 'cuda', () => 2), /more GPUs than there are: expected at most 2, found 3/);
   assert.throws(() => requireGpus(2, 'auto', () => 0), /See `deep-cnn doctor`/);
+});
+
+test('XLA is for GPUs, and repeats nothing to the bit', () => {
+  const asked = { xla: true, device: 'auto', deterministic: false } as const;
+  requireXla(asked);
+  requireXla({ xla: false, device: 'cpu', deterministic: true });
+  assert.throws(() => requireXla({ ...asked, device: 'cpu' }), /--xla and --device=cpu exclude each other/);
+  assert.throws(() => requireXla({ ...asked, deterministic: true }), /--xla and --deterministic exclude each other/);
 });
