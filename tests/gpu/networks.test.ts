@@ -54,20 +54,32 @@ for (const name of families) {
     const here = await use({}, (steps) => steps.gradients(batch));
     const distance = distanceOf(here, there);
     console.log(`${name}: ${distance.toExponential(1)}`);
-    assert.ok(distance < 2e-2, `${distance}`);
+    // A batch norm of so few values makes much of little.
+    assert.ok(distance < 5e-2, `${distance}`);
   });
 
-  testOnGpu(`${name} trains in float32, bfloat16 and float16`, async () => {
-    const losses = new Map<string, number[]>();
+  testOnGpu(`${name} trains all of it in float32, bfloat16 and float16`, async () => {
+    const firstLosses: number[] = [];
     for (const precision of ['float32', 'bfloat16', 'float16'] as const) {
-      const values = await use({ precision }, (steps) => [0, 1, 2].map(() => steps.train(batch, 1e-4).loss));
-      losses.set(precision, values);
-      assert.ok(values.every(Number.isFinite), `${precision}: ${values}`);
+      const { losses, still } = await use({ precision }, (steps) => {
+        const before = steps.readWeights();
+        // In float16 the first ones may be left out, in search of the scale.
+        const losses = Array.from({ length: 8 }, () => steps.train(batch, 1e-4).loss);
+        return { losses, still: steps.trained.filter(({ name }) => isSame(before, steps.readWeights(), name)) };
+      });
+      console.log(`${name}, ${precision}: ${losses}`);
+      assert.ok(losses.every(Number.isFinite), `${losses}`);
+      assert.deepEqual(still, []);
+      firstLosses.push(losses[0] ?? Number.NaN);
     }
-    console.log(`${name}: ${JSON.stringify([...losses])}`);
-    const [[full = Number.NaN] = [], ...others] = losses.values();
-    for (const [first = Number.NaN] of others) assert.ok(Math.abs(first / full - 1) < 0.05, `${first}, not ${full}`);
+    const [full = Number.NaN, ...others] = firstLosses;
+    for (const loss of others) assert.ok(Math.abs(loss / full - 1) < 0.15, `${loss}, not ${full}`);
   });
+}
+
+function isSame(before: StateDict, now: StateDict, name: string): boolean {
+  const values = defined(now.get(name)).data;
+  return defined(before.get(name)).data.every((value, i) => value === values[i]);
 }
 
 /** How far one is from the other, in parts of the other's length. */

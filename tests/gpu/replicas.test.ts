@@ -1,4 +1,4 @@
-// Replicas on several GPUs, which one GPU stands for, against one network with the whole batch.
+// Replicas on two GPUs, against one network with the whole batch.
 
 import assert from 'node:assert/strict';
 import { defined } from '#src/defined.js';
@@ -11,7 +11,7 @@ import { compileSteps } from '#src/training/compile-steps.js';
 import type { StepGraphOptions } from '#src/training/step-graph.js';
 import type { Steps } from '#src/training/steps.js';
 import { classes, input, tinyBatch } from '../training/tiny-network.js';
-import { computeInFull, halveGpu, testOnGpu } from './gpus.js';
+import { computeInFull, testOnGpu } from './gpus.js';
 
 computeInFull();
 
@@ -27,7 +27,6 @@ const devices = ['/device:GPU:0', '/device:GPU:1'];
 
 let opened: Promise<Runtime> | undefined;
 function runtime(): Promise<Runtime> {
-  if (!opened) halveGpu(8000);
   opened ??= openRuntime('cuda');
   return opened;
 }
@@ -42,43 +41,52 @@ const trained = async (options: Partial<StepGraphOptions>, batchSize: number): P
 };
 
 for (const batchSize of [8, 5, 1]) {
-  testOnGpu(`train as one does: a batch of ${batchSize}`, async () => {
-    const [one, expected] = await trained({}, batchSize);
-    const [two, found] = await trained({ devices }, batchSize);
-    for (const [i, loss] of expected.entries()) assert.ok(Math.abs(defined(found[i]) - loss) < 1e-5);
-    for (const [name, { data }] of one.readWeights()) {
-      const other = defined(two.readWeights().get(name)).data;
-      assert.ok(
-        data.every((value, i) => Math.abs(defined(other[i]) - value) < 1e-4),
-        name,
-      );
-    }
-    one.dispose();
-    two.dispose();
-  });
+  testOnGpu(
+    `train as one does: a batch of ${batchSize}`,
+    async () => {
+      const [one, expected] = await trained({}, batchSize);
+      const [two, found] = await trained({ devices }, batchSize);
+      for (const [i, loss] of expected.entries()) assert.ok(Math.abs(defined(found[i]) - loss) < 1e-5);
+      for (const [name, { data }] of one.readWeights()) {
+        const other = defined(two.readWeights().get(name)).data;
+        assert.ok(
+          data.every((value, i) => Math.abs(defined(other[i]) - value) < 1e-4),
+          name,
+        );
+      }
+      one.dispose();
+      two.dispose();
+    },
+    2,
+  );
 }
 
 for (const precision of ['float32', 'bfloat16', 'float16'] as const) {
-  testOnGpu(`train a network with batch norm in ${precision}`, async () => {
-    const model = defined(findModel('efficientnet_b0'));
-    const options = {
-      model,
-      precision,
-      devices,
-      input: { ...input, crop: 64 },
-      accumulate: precision === 'bfloat16',
-    };
-    const steps = await compileSteps(await runtime(), {
-      classes,
-      optimizer: { kind: 'adam' },
-      guard: true,
-      ...options,
-    });
-    steps.drawWeights(5);
-    const pixels = Uint8Array.from({ length: 8 * 3 * 64 ** 2 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
-    const batch = { pixels, labels: Int32Array.from({ length: 8 }, (_, i) => i % classes) };
-    const results = [0, 1, 2].map(() => steps.train(batch, 1e-3));
-    assert.ok(results.every(({ loss }) => Number.isFinite(loss)) && results.at(-1)?.applied, JSON.stringify(results));
-    steps.dispose();
-  });
+  testOnGpu(
+    `train a network with batch norm in ${precision}`,
+    async () => {
+      const model = defined(findModel('efficientnet_b0'));
+      const options = {
+        model,
+        precision,
+        devices,
+        input: { ...input, crop: 64 },
+        accumulate: precision === 'bfloat16',
+      };
+      const steps = await compileSteps(await runtime(), {
+        classes,
+        optimizer: { kind: 'adam' },
+        guard: true,
+        ...options,
+      });
+      steps.drawWeights(5);
+      const pixels = Uint8Array.from({ length: 8 * 3 * 64 ** 2 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
+      const batch = { pixels, labels: Int32Array.from({ length: 8 }, (_, i) => i % classes) };
+      // In float16 the first ones may be left out, in search of the scale.
+      const results = Array.from({ length: 8 }, () => steps.train(batch, 1e-3));
+      assert.ok(results.every(({ loss }) => Number.isFinite(loss)) && results.at(-1)?.applied, JSON.stringify(results));
+      steps.dispose();
+    },
+    2,
+  );
 }
