@@ -176,7 +176,10 @@ async function evaluate(network: OpenedNetwork, { images, classes, values, tell,
     classifier.close();
   }
   if (evaluation.images === 0)
-    throw new UserError('None of the images can be read', { found: unreadable[0]?.reason ?? '' });
+    throw new UserError('None of the images can be read', {
+      found: unreadable[0]?.reason ?? '',
+      mend: 'Look at the folder with `deep-cnn data check`',
+    });
   await tellUnreadable(unreadable, tell);
   return { evaluation, unreadable, device, precision };
 }

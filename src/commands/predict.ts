@@ -158,7 +158,10 @@ async function predict(
   }
   counts.seconds = (performance.now() - started) / 1000;
   if (counts.read + counts.unreadable === 0) {
-    throw new UserError('There are no images', { found: `none in ${operands.map(quoted).join(', ')}` });
+    throw new UserError('There are no images', {
+      found: `none in ${operands.map(quoted).join(', ')}`,
+      mend: 'Name images, or folders that hold some',
+    });
   }
   return counts;
 }

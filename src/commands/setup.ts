@@ -29,7 +29,10 @@ export const setupCommand: Command<typeof options> = {
     const chosen = (['cpu', 'cuda', 'auto', 'check'] as const).filter((name) => values[name]);
     const [choice, ...more] = chosen;
     if (more.length > 0) {
-      throw new UserError('deep-cnn setup takes one option', { found: chosen.map((name) => `--${name}`).join(' ') });
+      throw new UserError('deep-cnn setup takes one option', {
+        found: chosen.map((name) => `--${name}`).join(' '),
+        mend: 'Choose one of them',
+      });
     }
     process.stdout.write(`${await (choice === 'check' ? checkTensorflow() : setUpTensorflow(choice))}\n`);
     return exitCode.ok;

@@ -28,6 +28,7 @@ export interface PixelCache {
 /** Raised when images that were kept before would be others now. */
 const formatVersion = 1;
 
+/** Opens the cache for images of one preprocessing; what is kept of others does not count. */
 export function openPixelCache(settings: CacheSettings, preprocessing: Preprocessing): PixelCache {
   const imageBytes = preprocessing.crop ** 2 * 3;
   return settings.kind === 'ram'

@@ -20,6 +20,7 @@ export interface CardFacts {
   verified: string;
 }
 
+/** The text of an export's README.md. */
 export function modelCard({ network, run, format, options, verified }: CardFacts): string {
   const { model, classes, preprocessing, history } = network;
   const name = run ? String(run.options['run_name']) : model;

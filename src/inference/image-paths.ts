@@ -22,7 +22,7 @@ export async function requireImagePaths(named: readonly string[]): Promise<void>
     });
   }
   if (named.filter((path) => path === listOperand).length > 1) {
-    throw new UserError(`Standard input is read once, and ${listOperand} is given twice`);
+    throw new UserError(`Standard input is read once, and ${listOperand} is given twice`, { mend: 'Leave one out' });
   }
   for (const path of named) {
     if (path === listOperand) continue;

@@ -25,10 +25,12 @@ const families: readonly ModelFamily[] = [
 
 const models: ReadonlyMap<string, Model> = new Map(families.flatMap((family) => Object.entries(family)));
 
+/** All of them, in the order of the families. */
 export function modelNames(): readonly string[] {
   return [...models.keys()];
 }
 
+/** Undefined where there is none of that name. */
 export function findModel(name: string): Model | undefined {
   return models.get(name);
 }

@@ -27,11 +27,12 @@ export function readConfigFile(path: string, table: OptionTable): GivenOptions {
   }
   for (const { key, value } of contents.items) {
     const name = isScalar(key) ? sourceOf(key) : undefined;
-    if (name === undefined) throw new UserError(`${lineOf(key)}: an option's name must be plain text`);
+    if (name === undefined)
+      throw new UserError(`${lineOf(key)}: an option's name must be plain text`, { mend: 'Write `name: value`' });
     const option = findOption(table, name);
     if (option === undefined) throw unknownName(name, lineOf(key), table);
     if (option.name === 'config') {
-      throw new UserError(`${lineOf(key)}: a configuration file cannot name another one`);
+      throw new UserError(`${lineOf(key)}: a configuration file cannot name another one`, { mend: 'Leave it out' });
     }
     if (given.has(option.name)) {
       throw new UserError(`${lineOf(key)}: ${option.name} is given twice`, { mend: 'Keep one of the two lines' });
@@ -61,6 +62,7 @@ export function readText(path: string): string {
   }
 }
 
+/** @throws UserError for the first thing that is wrong with a document; `lineAt` names the line of an offset. */
 export function refuseErrors(document: Document.Parsed, lineAt: (offset: number) => string): void {
   const problem = document.errors[0];
   if (problem === undefined) return;
@@ -81,6 +83,7 @@ function singleValue(value: Node | null, document: Document, where: string, expe
   throw new UserError(`Bad value for ${where}`, { expected, found });
 }
 
+/** A scalar as the user wrote it. */
 export function sourceOf(scalar: Scalar): string {
   return scalar.source ?? String(scalar.value ?? '');
 }

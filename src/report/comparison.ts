@@ -47,6 +47,7 @@ export function named(runs: readonly RunDescription[]): NamedRun[] {
   });
 }
 
+/** In the order of the runs; the first is the one that the others' data is compared with. */
 export function compareRuns(runs: readonly NamedRun[]): Comparison {
   return {
     runs: runs.map(comparedRun),

@@ -89,6 +89,7 @@ function encode(confusion: ConfusionMatrix): string[] {
   });
 }
 
+/** The matrix that a test in detail keeps as texts. */
 export function confusionOf({ confusion: rows }: Pick<TestDetail, 'confusion'>): ConfusionMatrix {
   const confusion = new ConfusionMatrix(rows.length);
   for (const [actual, row] of rows.entries()) {
@@ -105,6 +106,7 @@ export function testDetailFile({ results }: Pick<RunFiles, 'results'>): string {
   return results.replace(/\.csv$/, '.test.json');
 }
 
+/** Writes the file whole, beside the run's table of results. */
 export function writeTestDetail(files: RunFiles, detail: TestDetail): void {
   writeTextAtomically(testDetailFile(files), `${JSON.stringify(detail, undefined, 2)}\n`);
 }

@@ -29,7 +29,8 @@ export interface SyncSettings {
  */
 export async function syncWandb({ path, env = process.env, patience, onTrouble }: SyncSettings): Promise<SyncOutcome> {
   const { run, ...before } = readJournal(path);
-  if (run === undefined) throw new UserError(`'${path}' holds no run for W&B`);
+  if (run === undefined)
+    throw new UserError(`'${path}' holds no run for W&B`, { mend: 'Remove it: nothing of it can be sent' });
   if (isComplete(before)) return { kind: 'nothing-left' };
 
   const baseUrl = env['WANDB_BASE_URL']?.trim() || run.baseUrl;

@@ -50,6 +50,7 @@ export interface Optimizer {
   feeds(groups: ReadonlyMap<Group, GroupState>): Record<string, HostTensor>;
 }
 
+/** Adds an optimizer's constants to the graph; slots and updates come with each parameter's `update`. */
 export function createOptimizer(graph: Graph, options: OptimizerOptions): Optimizer {
   return options.kind === 'adam' ? adam(graph, options) : sgd(graph, options);
 }

@@ -2,6 +2,7 @@
 
 import { messageOf, UserError } from '../errors.js';
 
+/** Whether TensorFlow, or C++ below it, has found too little memory. */
 export function isOutOfMemory(error: unknown): boolean {
   return /\bOOM when allocating|RESOURCE_EXHAUSTED|Resource exhausted|failed to allocate memory|std::bad_alloc/i.test(
     messageOf(error),

@@ -76,7 +76,11 @@ export async function runRangeTest(
         if (range.isOver) throw new RangeIsOver();
       },
     });
-    if (range.points.length === before) throw new UserError('None of the training images can be read');
+    if (range.points.length === before) {
+      throw new UserError('None of the training images can be read', {
+        mend: 'Look at the folder with `deep-cnn data check`',
+      });
+    }
   }
 }
 

@@ -24,6 +24,7 @@ interface Kept {
   variable: Variable;
 }
 
+/** The steps that set all weights, as given or drawn, begin to train what was frozen, and read the weights. */
 export function initSignatures(graph: Graph, parameters: readonly Parameter[], optimizer: Optimizer) {
   const resetSlots = (phase: SlotPhase) =>
     optimizer.slots
@@ -41,6 +42,7 @@ export function initSignatures(graph: Graph, parameters: readonly Parameter[], o
   return { init, init_random, unfreeze, read_weights: readSignature(graph, 'read_weights', asKept(parameters)) };
 }
 
+/** The steps that read and set the optimizer's slots, one each for a kind and phase that has any. */
 export function slotSignatures(graph: Graph, { slots, slotKinds }: Optimizer): Partial<Record<SlotStep, Signature>> {
   const signatures: Partial<Record<SlotStep, Signature>> = {};
   for (const kind of slotKinds) {

@@ -15,6 +15,7 @@ export interface Mismatch {
   misshapen: string[];
 }
 
+/** By names and shapes; PyTorch's counts of batches are expected nowhere. */
 export function compareWeights(
   expected: readonly ExpectedTensor[],
   found: ReadonlyMap<string, { shape: readonly number[] }>,

@@ -29,5 +29,8 @@ test('--check installs nothing, and fails where there is nothing', () => {
 
 test('choices exclude each other', () => {
   const { status, stderr } = setup(['--cpu', '--cuda']);
-  assert.deepEqual([status, stderr], [2, 'deep-cnn: deep-cnn setup takes one option: found --cpu --cuda.\n']);
+  assert.deepEqual(
+    [status, stderr],
+    [2, 'deep-cnn: deep-cnn setup takes one option: found --cpu --cuda. Choose one of them.\n'],
+  );
 });

@@ -43,7 +43,11 @@ export async function findEvaluationImages(
   const { classes, labels, warnings } = matchClasses(folder, network);
   const all = relabelled(folder.images, labels);
   const images = split === 'test' ? all : imageSubset(all, partOf(all.length, split, valSplit));
-  if (images.length === 0) throw new UserError(`There are no images for --split=${split} in ${root}`);
+  if (images.length === 0) {
+    throw new UserError(`There are no images for --split=${split} in ${root}`, {
+      mend: 'Choose another --split or --data_dir',
+    });
+  }
   return { images, classes, warnings };
 }
 

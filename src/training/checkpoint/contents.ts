@@ -75,8 +75,8 @@ export function readContents({ path, metadata }: Pick<SealedFile, 'path' | 'meta
       files: absoluteFiles(field('files') as RunFiles, root),
     };
   } catch (error) {
-    const found = messageOf(error);
-    throw new UserError(`${path} is of another version of this program`, { found }, { cause: error });
+    const parts = { found: messageOf(error), mend: 'Go on with the version that wrote it, or start a new run' };
+    throw new UserError(`${path} is of another version of this program`, parts, { cause: error });
   }
 }
 

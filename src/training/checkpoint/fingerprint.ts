@@ -46,6 +46,7 @@ export function requireSameData(then: DataFingerprint, now: DataFingerprint): vo
   });
 }
 
+/** In words, for messages. */
 export function imageCounts({ train, validation, test }: Omit<DataFingerprint, 'sha256'>): string {
   return `${train} training, ${validation} validation and ${test} test images`;
 }
