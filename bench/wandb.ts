@@ -23,7 +23,7 @@ const [, , speed = 'quick', seconds = '120'] = process.argv;
 const slowAnswerMs = 5_000;
 const batchSize = 16;
 /** Longer than an answer and the pace of uploads. */
-const epochSeconds = 8;
+const epochSeconds = speed === 'slow' ? 8 : 3;
 const preprocessing = preprocessings.resnet;
 // Threads that wait for each other take processor time as they wait, the more the busier the machine is.
 process.env['TF_NUM_INTRAOP_THREADS'] ??= '1';
