@@ -11,6 +11,7 @@ import {
   duration,
   flag,
   integer,
+  integersFrom,
   memorySize,
   optionalDecimal,
   optionalText,
@@ -28,27 +29,29 @@ const data = 'Data';
 const run = 'Run';
 const safety = 'Safety';
 
+const notNegative = { expected: 'a number, 0 or more', isInRange: (value: number) => value >= 0 };
+const belowOne = { expected: 'a number from 0 to below 1', isInRange: (value: number) => value >= 0 && value < 1 };
+/** Single precision, in which training computes, takes the smallest numbers for 0. */
+const aboveZero = { expected: 'a number above 0', isInRange: (value: number) => Math.fround(value) > 0 };
+
 export const trainOptions = {
   epochs: integer({
     group: training,
     help: 'Times that training goes through all images',
     default: 20,
-    expected: 'an integer, 1 or more',
-    isInRange: (epochs) => epochs >= 1,
+    ...integersFrom(1),
   }),
   batch_size: integer({
     group: training,
     help: 'Images in one training step',
     default: 128,
-    expected: `an integer from 1 to ${maxBatchSize}`,
-    isInRange: (images) => images >= 1 && images <= maxBatchSize,
+    ...integersFrom(1, maxBatchSize),
   }),
   accumulate: integer({
     group: training,
     help: 'Batches whose gradients make one step, as if the batch were so many times larger',
     default: 1,
-    expected: 'an integer from 1 to 1024',
-    isInRange: (batches) => batches >= 1 && batches <= 1024,
+    ...integersFrom(1, 1024),
   }),
   auto_batch: flag({
     group: training,
@@ -59,8 +62,7 @@ export const trainOptions = {
     group: training,
     help: 'Learning rate at the start',
     default: 1e-3,
-    expected: 'a number above 0',
-    isInRange: isPositiveRate,
+    ...aboveZero,
   }),
   schedule: choice({
     group: training,
@@ -72,8 +74,7 @@ export const trainOptions = {
     group: training,
     help: 'Epochs in which the learning rate first rises; fewer than epochs',
     default: 0,
-    expected: 'an integer, 0 or more',
-    isInRange: (epochs) => epochs >= 0,
+    ...integersFrom(0),
   }),
   optimizer: choice({
     group: training,
@@ -85,15 +86,13 @@ export const trainOptions = {
     group: training,
     help: "Weight decay: AdamW's with adam, L2 with sgd",
     default: 0,
-    expected: 'a number, 0 or more',
-    isInRange: (decay) => decay >= 0,
+    ...notNegative,
   }),
   momentum: decimal({
     group: training,
     help: 'Momentum of sgd',
     default: 0.9,
-    expected: 'a number from 0 to below 1',
-    isInRange: (momentum) => momentum >= 0 && momentum < 1,
+    ...belowOne,
   }),
   precision: choice({
     group: training,
@@ -105,8 +104,7 @@ export const trainOptions = {
     group: training,
     help: 'Share of each label that goes to all classes alike',
     default: 0,
-    expected: 'a number from 0 to below 1',
-    isInRange: (share) => share >= 0 && share < 1,
+    ...belowOne,
   }),
   class_weights: choice({
     group: training,
@@ -124,22 +122,19 @@ export const trainOptions = {
     group: training,
     help: 'Alpha of mixup, which blends images and labels; 0 is off, 0.2 usual',
     default: 0,
-    expected: 'a number, 0 or more',
-    isInRange: (alpha) => alpha >= 0,
+    ...notNegative,
   }),
   cutmix: decimal({
     group: training,
     help: 'Alpha of CutMix, which puts a part of one image into another; 0 is off, 1 usual',
     default: 0,
-    expected: 'a number, 0 or more',
-    isInRange: (alpha) => alpha >= 0,
+    ...notNegative,
   }),
   seed: integer({
     group: training,
     help: 'Seed of everything random: the same seed gives the same run',
     default: 42,
-    expected: `an integer from 0 to ${maxSeed}`,
-    isInRange: (seed) => seed >= 0 && seed <= maxSeed,
+    ...integersFrom(0, maxSeed),
   }),
 
   // The registry of models checks the name, so that this file needs no model.
@@ -164,15 +159,13 @@ export const trainOptions = {
     group: model,
     help: 'Epoch, counted from 1, from which the frozen part is trained too; 0 is never',
     default: 0,
-    expected: 'an integer, 0 or more',
-    isInRange: (epoch) => epoch >= 0,
+    ...integersFrom(0),
   }),
   lr_backbone: optionalDecimal({
     group: model,
     help: 'Learning rate at the start of all but the last layer',
     defaultText: 'as --lr',
-    expected: 'a number above 0',
-    isInRange: isPositiveRate,
+    ...aboveZero,
   }),
   pre: choice({
     group: model,
@@ -191,8 +184,7 @@ export const trainOptions = {
     group: data,
     help: 'Share of the train folder that is held back for validation',
     default: 0.2,
-    expected: 'a number from 0 to below 1',
-    isInRange: (share) => share >= 0 && share < 1,
+    ...belowOne,
   }),
   test: flag({
     group: data,
@@ -215,8 +207,7 @@ export const trainOptions = {
     help: 'Images that are decoded at the same time',
     default: defaultWorkers,
     defaultText: 'one per processor, at least 4',
-    expected: 'an integer from 1 to 1024',
-    isInRange: (threads) => threads >= 1 && threads <= 1024,
+    ...integersFrom(1, 1024),
   }),
   cache: choice({
     group: data,
@@ -250,8 +241,7 @@ export const trainOptions = {
     group: run,
     help: 'GPUs that train together, each on its part of every batch',
     default: 1,
-    expected: 'an integer from 1 to 64',
-    isInRange: (count) => count >= 1 && count <= 64,
+    ...integersFrom(1, 64),
   }),
   gpu_memory_limit: memorySize({
     group: run,
@@ -281,8 +271,7 @@ export const trainOptions = {
     group: safety,
     help: 'Checkpoints to keep, the last one included; the best one is kept besides',
     default: 2,
-    expected: 'an integer from 1 to 100',
-    isInRange: (files) => files >= 1 && files <= 100,
+    ...integersFrom(1, 100),
   }),
   time_limit: duration({
     group: safety,
@@ -293,8 +282,7 @@ export const trainOptions = {
     group: safety,
     help: 'Stop after so many epochs without a lower validation loss; 0 is never',
     default: 0,
-    expected: 'an integer, 0 or more',
-    isInRange: (epochs) => epochs >= 0,
+    ...integersFrom(0),
   }),
   nan: choice({
     group: safety,
@@ -317,8 +305,3 @@ export const trainOptions = {
 
 /** Everything that a training run was told. `root_dir`, `data_dir` and a file of `weights` are absolute paths. */
 export type TrainConfig = ValuesOf<typeof trainOptions>;
-
-/** Single precision, in which training computes, takes the smallest numbers for 0. */
-function isPositiveRate(rate: number): boolean {
-  return Math.fround(rate) > 0;
-}
