@@ -55,7 +55,7 @@ SlurmctldPort=${controllerPort}
 SlurmdPort=${nodePort}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=${socket},cred_expire=5
+AuthInfo=socket=${socket},cred_expire=15
 StateSaveLocation=${folder}/state
 SlurmdSpoolDir=${folder}/spool
 SlurmctldPidFile=${folder}/slurmctld.pid
@@ -69,7 +69,7 @@ SelectTypeParameters=CR_CPU_Memory
 SchedulerParameters=bf_interval=2,sched_interval=2
 SlurmdParameters=config_overrides
 ReturnToService=2
-KillWait=5
+KillWait=120
 MpiDefault=none
 JobRequeue=1
 NodeName=${host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=8000 State=UNKNOWN
@@ -86,7 +86,7 @@ CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
     // Orphans outlive their jobs with this proctrack plugin, so that jobs are ended first.
     spawnSync('scancel', ['--state=RUNNING'], { env });
     spawnSync('scancel', ['--state=PENDING'], { env });
-    for (let i = 0; i < 100 && spawnSync('squeue', ['-h'], { env, encoding: 'utf8' }).stdout; i++) await sleep(100);
+    for (let i = 0; i < 1500 && spawnSync('squeue', ['-h'], { env, encoding: 'utf8' }).stdout; i++) await sleep(100);
     for (const name of ['slurmd', 'slurmctld', 'munged']) await endByPidFile(join(folder, `${name}.pid`));
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
@@ -107,7 +107,7 @@ CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
     for (let i = 0; ; i++) {
       const answer = spawnSync('sinfo', ['-h', '-o', '%t'], { env, encoding: 'utf8' });
       if (answer.stdout.trim() === 'idle') break;
-      if (i === 150) {
+      if (i === 1500) {
         const logs = ['slurmctld.log', 'slurmd.log'].map((name) => readFileSync(file(name), 'utf8').slice(-2000));
         throw new Error(`Slurm did not start: ${answer.stdout}${answer.stderr}\n${logs.join('\n')}`);
       }
@@ -123,7 +123,7 @@ CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
     const { stdout } = spawnSync('squeue', ['-h', '-r', '-j', id, '-o', '%T'], { env, encoding: 'utf8' });
     return stdout.split('\n').filter((line) => line !== '');
   };
-  const wait = async (id: string, until = () => false, limitSeconds = 400) => {
+  const wait = async (id: string, until = () => false, limitSeconds = 1200) => {
     const endMs = performance.now() + limitSeconds * 1000;
     while (states(id).length > 0 && !until()) {
       if (performance.now() > endMs) throw new Error(`job ${id} is still ${states(id).join(', ')}`);
@@ -133,21 +133,19 @@ CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
   return { env, call, states, wait, stop };
 }
 
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            resolve(typeof address === 'object' && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  for (const server of servers) server.close();
-  return [ports[0] ?? 0, ports[1] ?? 0];
+/** Two on which nobody listens, below those that the kernel gives to whoever asks for any. */
+async function freePorts(): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < 2) {
+    const port = 15_000 + Math.floor(15_000 * Math.random());
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    server.close();
+    if (isFree) ports.add(port);
+  }
+  return [...ports];
 }
 
 async function endByPidFile(path: string): Promise<void> {
@@ -159,7 +157,7 @@ async function endByPidFile(path: string): Promise<void> {
   }
   if (!(pid > 1)) return;
   for (const [signal, tries] of [
-    ['SIGTERM', 50],
+    ['SIGTERM', 600],
     ['SIGKILL', 20],
   ] as const) {
     try {

@@ -79,16 +79,16 @@ function table(run: string): string {
 
 test('a run that is stopped is requeued, goes on, and ends like one that never stopped', { skip }, async () => {
   // In the full form enough for more than one minute of one processor.
-  const epochs = isFull ? 150 : 8;
+  const epochs = isFull ? 150 : 16;
   const whole = submit('--run_name=whole', `--epochs=${epochs}`, '--walltime=1h');
   const stopped = submit('--run_name=stopped', `--epochs=${epochs}`, `--walltime=${isFull ? '1m' : '1h'}`);
   assert.match(stopped, /^\d+$/);
   if (!isFull) {
-    await slurm.wait(stopped, () => output(stopped).includes('Epoch: 2 '));
+    await slurm.wait(stopped, () => output(stopped).includes('Epoch: 1 '));
     // What `#SBATCH --signal=B:USR1@60` has Slurm send.
     slurm.call('scancel', '--batch', '--signal=USR1', stopped);
   }
-  for (const id of [whole, stopped]) await slurm.wait(id, undefined, isFull ? 1800 : 300);
+  for (const id of [whole, stopped]) await slurm.wait(id, undefined, 1800);
   const said = output(stopped);
   assert.match(output(whole), /The run whole: finished \(exit code 0\)/);
   assert.match(said, isFull ? /Stopped by the time limit of Slurm job/ : /Stopped by SIGUSR1 after step/);
