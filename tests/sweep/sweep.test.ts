@@ -1,7 +1,7 @@
 // Sweeps by Optuna itself, with a stand-in for training. `npm run test:sweep` runs all of them; `npm test` a short form.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +29,14 @@ parameters:
   lr: { distribution: log_uniform_values, min: 1e-5, max: 1e-1 }
   label_smoothing: { values: [0, 0.1] }
 `;
+
+/** Keeps the stand-in from ending an epoch. Returns what lets it go on. */
+function hold(place: SweepPlace): () => void {
+  const path = join(place.root, 'outputs', 'hold');
+  mkdirSync(join(place.root, 'outputs'));
+  writeFileSync(path, '');
+  return () => rmSync(path);
+}
 
 /** All trials are told, each once, and no two processes worked on one at once. */
 async function requireWhole(place: SweepPlace, trials: number) {
@@ -107,11 +115,12 @@ describe('a sweep', { concurrency: 2 }, () => {
 
   it('saves and ends with 75 when it is stopped, and goes on', { skip: onlyFull }, async () => {
     const place = placeOf('stopped', `method: random\nrun_cap: 3\n${ranges}`);
-    const worker = place.start({}, { STAND_IN_EPOCH_MS: '3000' });
+    const goOn = hold(place);
+    const worker = place.start();
     while (place.recorded('starts').length === 0) await sleep(50);
-    await sleep(300);
     worker.process.kill('SIGTERM');
     const { code, output } = await worker.ended;
+    goOn();
     assert.equal(code, 75, output);
     assert.match(output, /was stopped by SIGTERM; the same command goes on with it/);
     assert.equal((await place.state()).trials[0]?.state, 'RUNNING');
@@ -165,10 +174,12 @@ describe('a sweep', { concurrency: 2 }, () => {
 
   it('goes on with a trial whose process was killed', { skip: onlyFull }, async () => {
     const place = placeOf('shot', `method: random\nrun_cap: 2\n${ranges}`);
-    const worker = place.start({}, { STAND_IN_EPOCH_MS: '1500' });
+    const goOn = hold(place);
+    const worker = place.start();
     const mark = join(place.root, 'outputs', 'results', 'shot-0.pid');
     while (!existsSync(mark) || readFileSync(mark, 'utf8') === '') await sleep(50);
     process.kill(Number(readFileSync(mark, 'utf8')), 'SIGKILL');
+    goOn();
     const { code, output } = await worker.ended;
     assert.equal(code, 0, output);
     const { trials } = await requireWhole(place, 2);
