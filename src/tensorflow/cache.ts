@@ -2,9 +2,9 @@
 //
 //   <cache>/tensorflow/choice                      'cpu' or 'cuda', when the user has said which
 //   <cache>/tensorflow/2.20.0-cpu-x64/             installed.json, tensorflow/*.so.2, nvidia/*/lib (cuda only)
-//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0-10/  installed.json, tfjs_binding.node, image_square.node,
+//   <cache>/tensorflow/2.20.0-cpu-x64/binding-4.22.0-11/  installed.json, tfjs_binding.node, image_square.node,
 //                                                  jpeg_decoder.node, kernels.node, gpu_memory.node
-//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0-10/  the binding for a site's own libtensorflow
+//   <cache>/tensorflow/site-<hash>-x64/binding-4.22.0-11/  the binding for a site's own libtensorflow
 //
 // A folder appears by one rename with its installed.json inside, which lists its files and their sizes.
 
@@ -94,7 +94,7 @@ export function libraryFolder(variant: 'cpu' | 'cuda'): string {
 }
 
 /** Changes with the addons' own sources, so that older ones are built again. */
-const bindingRevision = 10;
+const bindingRevision = 11;
 
 /** The folder of the addons that belong to the libraries in `folder`, for the tfjs that is installed. */
 export function bindingFolder(folder: string): string {

@@ -16,9 +16,16 @@ interface Backend {
 }
 
 /**
- * Makes TensorFlow's next region hold `bytes` at least. Its pages count as memory only when they are used; what counts at
- * once is its table, 1/32 of it. Nothing happens where addresses are limited (`ulimit -v`, or a system that promises no
- * more than it has), nor where there is no room.
+ * Small tensors that stay from step to step, such as the last batch norms' statistics, come to lie behind what a step keeps.
+ * TensorFlow takes the smallest room that is large enough: were there less behind them than before them, the next step would
+ * begin behind, and use all of the region.
+ */
+const spread = 2;
+
+/**
+ * Makes TensorFlow's next region hold a computation of `bytes`, with much room to spare. Its pages count as memory only when
+ * they are used; what counts at once is its table, 1/32 of it. Nothing happens where addresses are limited (`ulimit -v`, or a
+ * system that promises no more than it has), nor where there is no room.
  */
 export function reserveRegion(tf: Tensorflow, bytes: number): void {
   if (bytes > totalmem() || areAddressesLimited()) return;
@@ -26,7 +33,7 @@ export function reserveRegion(tf: Tensorflow, bytes: number): void {
   const { TF_ATTR_TYPE, TF_ATTR_BOOL, TF_FLOAT } = backend.binding;
   tf.tidy(() => {
     // In two dimensions, as a dimension is an int32.
-    const shape = tf.tensor1d([Math.ceil(bytes / 4096), 1024], 'int32');
+    const shape = tf.tensor1d([Math.ceil((spread * bytes) / 4096), 1024], 'int32');
     const attributes = [
       { name: 'dtype', type: TF_ATTR_TYPE, value: TF_FLOAT },
       { name: 'init', type: TF_ATTR_BOOL, value: false },

@@ -241,7 +241,7 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
       changes.map(({ parameter, gradient }) => [parameter.name, parameter.leaveGraph(gradient)]),
     ),
     trained: changes.map(({ parameter }) => parameter),
-    bytesPerImage: bytesPerImage(defined(first).loss),
+    bytesPerImage: bytesPerImage(defined(first).loss, defined(first).gradients.values()),
     /** What differs from step to step for the same image. */
     changing: [
       ...replicas.flatMap((replica) => [...replica.context.reads.values()]),

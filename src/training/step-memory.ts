@@ -7,10 +7,12 @@ import { dtypeBytes } from '../graph/types.js';
 /** On top of what a step keeps: what comes and goes in its backward pass, and gaps. Measured on four networks. */
 export const passingShare = 0.25;
 
-/** Bytes that are computed of each image on the way to `loss`; the backward pass needs nearly all of them again. */
-export function bytesPerImage(loss: Tensor): number {
-  const outputs = [...nodesBefore([loss])].flatMap((node) => node.outputs);
-  return outputs.reduce((total, { dtype, shape: [images, ...shape] }) => {
+/** Bytes that are computed of each image on the way to `loss` and needed again on the way to its `gradients`. */
+export function bytesPerImage(loss: Tensor, gradients: Iterable<Tensor>): number {
+  const forward = nodesBefore([loss]);
+  const backward = [...nodesBefore(gradients)].filter((node) => !forward.has(node) && node.op !== 'Shape');
+  const kept = new Set(backward.flatMap(({ inputs }) => inputs.filter(({ node }) => forward.has(node))));
+  return [...kept].reduce((total, { dtype, shape: [images, ...shape] }) => {
     if (images !== null) return total;
     return total + shape.reduce<number>((bytes, length) => bytes * (length ?? 1), dtypeBytes[dtype]);
   }, 0);

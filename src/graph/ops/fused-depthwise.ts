@@ -4,6 +4,7 @@
 import type { Tensor } from '../graph.js';
 import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
 import { dimension, knownDimension } from '../types.js';
+import { type Norm, normAttributes, normBefore } from './remade.js';
 
 export interface FusedDepthwiseOptions {
   stride: number;
@@ -33,15 +34,17 @@ const depthwiseOp: OpDefinition<FusedDepthwiseOptions> = {
   // dX is dY convolved with W turned round, dW is X correlated with dY, channel by channel.
   gradient: ({ inputs: [x, filter], options }, dy) => {
     if (!x || !filter) return [];
-    const node = applyAll(depthwiseGradOp, [x, filter, present(dy)], options);
+    const norm = normBefore(x);
+    const given = [norm?.x ?? x, filter, present(dy), ...(norm?.constants ?? [])];
+    const node = applyAll(depthwiseGradOp, given, { ...options, norm });
     return [output(node, 0), output(node, 1)];
   },
 };
 
-const depthwiseGradOp: OpDefinition<FusedDepthwiseOptions> = {
+const depthwiseGradOp: OpDefinition<FusedDepthwiseOptions & { norm: Norm | undefined }> = {
   op: 'DeepCnnDepthwiseGrad',
   outputs: ([x, filter]) => (x && filter ? [x, filter] : []),
-  attributes: ([x], options) => attributes(x, options),
+  attributes: ([x], { norm, ...options }) => ({ ...attributes(x, options), ...normAttributes(norm) }),
   gradient: 'final',
 };
 

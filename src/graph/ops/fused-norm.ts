@@ -1,11 +1,12 @@
 // Batch normalisation, an addition and an activation in one, by our own kernels (src/tensorflow/native/kernels_norm.h).
-// Only x and y are kept for the backward pass, which computes what lies between them again.
+// Only x is kept for the backward pass, which computes what comes of it again, and y where something was added.
 
 import type { Attributes, Tensor } from '../graph.js';
 import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
 import { dimension, sameShape } from '../types.js';
 import type { ActivationName } from './activation.js';
 import type { BatchNormInputs } from './norm.js';
+import { type Norm, normAttributes, normBefore, remadeOps } from './remade.js';
 
 /** Their numbers are kernels.h's. */
 const activations = { none: 0, relu: 1, relu6: 2, silu: 3, hardSwish: 4 } as const;
@@ -84,15 +85,16 @@ const scaleOp: OpDefinition<Record<never, never>> = {
   attributes: ([x]) => ({ T: { dtype: x?.dtype ?? 'float32' } }),
   gradient: ({ inputs: [x, by] }, dy) => {
     if (!x || !by) return [];
-    const node = applyAll(scaleGradOp, [present(dy), x, by], {});
+    const norm = normBefore(x);
+    const node = applyAll(scaleGradOp, [present(dy), norm?.x ?? x, by, ...(norm?.constants ?? [])], { norm });
     return [output(node, 0), output(node, 1)];
   },
 };
 
-const scaleGradOp: OpDefinition<Record<never, never>> = {
+const scaleGradOp: OpDefinition<{ norm: Norm | undefined }> = {
   op: 'DeepCnnScaleGrad',
   outputs: ([, x, by]) => (x && by ? [x, by] : []),
-  attributes: ([x]) => ({ T: { dtype: x?.dtype ?? 'float32' } }),
+  attributes: ([x], { norm }) => ({ T: { dtype: x?.dtype ?? 'float32' }, ...normAttributes(norm) }),
   gradient: 'final',
 };
 
@@ -126,7 +128,7 @@ export function fusedBatchNorm(
 
 /** Whether the graph has the kernels of this file for x's type. */
 export function hasFusedNorm({ dtype, graph }: Tensor): boolean {
-  return dtype !== 'float16' && fusedNormOps.every(({ op }) => graph.kernels.has(op));
+  return dtype !== 'float16' && [...fusedNormOps, ...remadeOps].every(({ op }) => graph.kernels.has(op));
 }
 
 /** x [N, H, W, C] times [N, 1, 1, C], for graphs that have these kernels. */

@@ -12,6 +12,7 @@ import { lossOps } from './loss.js';
 import { mathOps } from './math.js';
 import { normOps } from './norm.js';
 import { poolOps } from './pool.js';
+import { remadeOps } from './remade.js';
 import { sourceOps } from './source.js';
 import { stateOps } from './state.js';
 
@@ -27,6 +28,7 @@ const families = [
     normOps,
     fusedDepthwiseOps,
     fusedNormOps,
+    remadeOps,
     lossOps,
     stateOps,
     controlOps,

@@ -82,7 +82,7 @@ struct Attributes {
   TF_DataType type;
   Activation activation;
   float epsilon, momentum;
-  int32_t pool, sides, stride;
+  int32_t pool, sides, norms, stride;
   int32_t padding[4];  // top, bottom, left, right
 
   const Kernels &of_type() const { return type == TF_BFLOAT16 ? kernels->bfloat16 : kernels->float32; }
@@ -225,6 +225,39 @@ void compute_batch_norm_grad(const Attributes &attributes, TF_OpKernelContext *c
   if (!call.failed()) attributes.of_type().batch_norm_grad(op);
 }
 
+/** The four inputs from `first` on, each a number for each channel, as what was made of x before; `into`, or null without. */
+const Norm *norm_of(const Attributes &attributes, Call &call, int first, int64_t channels, Norm &into) {
+  if (!attributes.norms) return nullptr;
+  call.require(attributes.norms == 4, misfit);
+  const float *each[4] = {};
+  for (int i = 0; i < 4 && !call.failed(); i++) {
+    TF_Tensor *tensor = call.input(first + i);
+    call.require(size_of(tensor) == channels, misfit);
+    each[i] = call.data<float>(tensor);
+  }
+  into = {attributes.activation, each[0], each[1], each[2], each[3]};
+  return &into;
+}
+
+// Inputs: x, scale, offset, the batch's mean and 1 / deviation. Output: the y that batch norm made of them, to the bit.
+void compute_normalise(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *in[5] = {};
+  for (int i = 0; i < 5; i++) in[i] = call.input(i);
+  const auto shape = shape_of(in[0]);
+  call.require(shape.size() == 4, misfit);
+  for (int i = 1; i < 5 && !call.failed(); i++) call.require(size_of(in[i]) == shape[3], misfit);
+  if (call.failed()) return;
+  BatchNorm op = {};
+  op.rows = shape[0] * shape[1] * shape[2], op.image_rows = shape[1] * shape[2], op.channels = shape[3];
+  op.activation = attributes.activation;
+  op.x = call.data(in[0]);
+  op.scale = call.data<float>(in[1]), op.offset = call.data<float>(in[2]);
+  op.mean = call.data<float>(in[3]), op.rstd = call.data<float>(in[4]);
+  op.y = call.output(0, attributes.type, shape);
+  if (!call.failed()) attributes.of_type().normalise(op);
+}
+
 Depthwise depthwise_of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter) {
   Depthwise op = {};
   const auto shape = shape_of(x), window = shape_of(filter);
@@ -254,7 +287,8 @@ void compute_depthwise(const Attributes &attributes, TF_OpKernelContext *context
   if (!call.failed()) attributes.of_type().depthwise(op);
 }
 
-// Inputs: x, the filter, dy. Outputs: dx, and the filter's gradient.
+// Inputs: x, the filter, dy, and the batch norm that x went through before, if any: its scale, offset, mean and 1 /
+// deviation. Outputs: the gradient at what was convolved, and the filter's.
 void compute_depthwise_grad(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
   TF_Tensor *x = call.input(0), *filter = call.input(1), *dy = call.input(2);
@@ -262,6 +296,8 @@ void compute_depthwise_grad(const Attributes &attributes, TF_OpKernelContext *co
   if (call.failed()) return;
   const std::vector<int64_t> expected = {op.images, op.out_height, op.out_width, op.channels};
   call.require(shape_of(dy) == expected, misfit);
+  Norm norm;
+  op.norm = norm_of(attributes, call, 3, op.channels, norm);
   if (call.failed()) return;
   op.dy = call.data(dy);
   op.dx = call.output(0, attributes.type, shape_of(x));
@@ -289,7 +325,8 @@ void compute_scale(const Attributes &attributes, TF_OpKernelContext *context) {
   if (!call.failed()) attributes.of_type().scale(op);
 }
 
-// Inputs: dy, x and what it was scaled by. Outputs: the gradients of both.
+// Inputs: dy, x and what it was scaled by, and the batch norm that x went through before, if any, as above. Outputs: the
+// gradients at what was scaled and by what.
 void compute_scale_grad(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
   TF_Tensor *x = call.input(1), *by = call.input(2);
@@ -300,6 +337,8 @@ void compute_scale_grad(const Attributes &attributes, TF_OpKernelContext *contex
   TF_Tensor *dy = call.input(0);
   call.require(shape_of(dy) == shape_of(x), misfit);
   op.dy = call.data(dy);
+  Norm norm;
+  op.norm = norm_of(attributes, call, 3, op.channels, norm);
   if (!call.failed()) attributes.of_type().scale_grad(op);
 }
 
@@ -316,6 +355,8 @@ void with_attributes(void *attributes, TF_OpKernelContext *context) {
 
 #define TYPE "T: {float, bfloat16}"
 #define ACTIVATION "activation: int"
+#define NORMS "norms: int >= 0"
+#define NORM "norm: norms * float"
 
 const std::vector<OpSpec> specs = {
     {"DeepCnnBatchNorm",
@@ -329,18 +370,27 @@ const std::vector<OpSpec> specs = {
       "dpooled: pools * float"},
      {"dx: T", "dscale: float", "doffset: float", "dside: T"},
      with_attributes<compute_batch_norm_grad>},
+    {"DeepCnnNormalise",
+     {TYPE, ACTIVATION},
+     {"x: T", "scale: float", "offset: float", "mean: float", "rstd: float"},
+     {"y: T"},
+     with_attributes<compute_normalise>},
     {"DeepCnnDepthwise",
      {TYPE, "stride: int", "padding: list(int)"},
      {"x: T", "filter: float"},
      {"y: T"},
      with_attributes<compute_depthwise>},
     {"DeepCnnDepthwiseGrad",
-     {TYPE, "stride: int", "padding: list(int)"},
-     {"x: T", "filter: float", "dy: T"},
+     {TYPE, ACTIVATION, NORMS, "stride: int", "padding: list(int)"},
+     {"x: T", "filter: float", "dy: T", NORM},
      {"dx: T", "dfilter: float"},
      with_attributes<compute_depthwise_grad>},
     {"DeepCnnScale", {TYPE}, {"x: T", "by: T"}, {"y: T"}, with_attributes<compute_scale>},
-    {"DeepCnnScaleGrad", {TYPE}, {"dy: T", "x: T", "by: T"}, {"dx: T", "dby: T"}, with_attributes<compute_scale_grad>},
+    {"DeepCnnScaleGrad",
+     {TYPE, ACTIVATION, NORMS},
+     {"dy: T", "x: T", "by: T", NORM},
+     {"dx: T", "dby: T"},
+     with_attributes<compute_scale_grad>},
 };
 
 bool has_attribute(const OpSpec &spec, const char *name) {
@@ -367,6 +417,7 @@ void *read_attributes(TF_OpKernelConstruction *construction) {
   integer("activation", &activation);
   integer("pool", &found->pool);
   integer("sides", &found->sides);
+  integer("norms", &found->norms);
   integer("stride", &found->stride);
   number("epsilon", &found->epsilon);
   number("momentum", &found->momentum);
@@ -382,7 +433,8 @@ void *read_attributes(TF_OpKernelConstruction *construction) {
 void delete_attributes(void *attributes) { delete (Attributes *)attributes; }
 
 void *(*const readers[])(TF_OpKernelConstruction *) = {read_attributes<0>, read_attributes<1>, read_attributes<2>,
-                                                       read_attributes<3>, read_attributes<4>, read_attributes<5>};
+                                                       read_attributes<3>, read_attributes<4>, read_attributes<5>,
+                                                       read_attributes<6>};
 
 bool register_op(size_t index) {
   const OpSpec &spec = specs[index];

@@ -14,6 +14,12 @@ void parallel(int64_t count, void (*task)(const void *work, int64_t index), cons
 
 enum class Activation { none, relu, relu6, silu, hard_swish };
 
+/** What a batch norm has for each channel once it knows the batch's mean and 1 / deviation. */
+struct Norm {
+  Activation activation;
+  const float *scale, *offset, *mean, *rstd;
+};
+
 struct BatchNorm {
   /** `rows` pixels of `channels` numbers; `image_rows` of them to an image. */
   int64_t rows, image_rows, channels;
@@ -45,6 +51,7 @@ struct Depthwise {
   const float *filter;  // [kernel, kernel, C]
   void *y;
   // the gradients
+  const Norm *norm;  // what was made of x before it was convolved, or null
   const void *dy;
   void *dx;
   float *dfilter;
@@ -54,6 +61,8 @@ struct Scale {
   int64_t images, image_rows, channels;
   const void *x, *by;  // by: [N, C]
   void *y;
+  // the gradients
+  const Norm *norm;  // what was made of x before it was scaled, or null
   const void *dy;
   void *dx, *dby;
 };
@@ -62,6 +71,7 @@ struct Scale {
 struct Kernels {
   void (*batch_norm)(const BatchNorm &);
   void (*batch_norm_grad)(const BatchNormGrad &);
+  void (*normalise)(const BatchNorm &);  // y alone, by the mean and 1 / deviation that are there already
   void (*depthwise)(const Depthwise &);
   void (*depthwise_grad)(const Depthwise &);
   void (*scale)(const Scale &);

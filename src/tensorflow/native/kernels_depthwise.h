@@ -2,7 +2,7 @@
 // of one, so that all that it reads stays in the processor's cache; sums are float32 whatever the type.
 #pragma once
 
-#include "kernels_vector.h"
+#include "kernels_normalise.h"
 
 namespace deep_cnn {
 namespace {
@@ -172,15 +172,41 @@ ALWAYS_INLINE void input_grad_row(const Depthwise &op, const T *dy, const V *fil
   }
 }
 
+template <class T>
 struct DepthwiseGradWork {
   const Depthwise *op;
   int64_t parts;
-  float *dfilter;  // of each task
+  float *dfilter;             // of each task
+  const Remaker<T> *before;  // what was made of x, or null
+};
+
+/** Those rows of what was convolved that a task has come to, made of x once more. */
+template <class T, int K, int S>
+struct RemadeRows {
+  static constexpr int64_t capacity = K + 4 * S;
+  const Depthwise *op;
+  const Remaker<T> *before;
+  const T *x;  // the image
+  T *rows;     // from `low` to `high`
+  int64_t low, high;
+
+  /** Makes what the results of row `row` need. */
+  ALWAYS_INLINE void reach(int64_t row) {
+    const int64_t numbers = op->width * op->channels;
+    const int64_t first = most(0, row * S - op->top), last = least(op->height, row * S - op->top + K);
+    if (last > low + capacity) {
+      const int64_t kept = most(0, high - first);
+      memmove(rows, rows + (first - low) * numbers, kept * numbers * sizeof(T));
+      low = first, high = first + kept;
+    }
+    if (last > high) (*before)(x + high * numbers, rows + (high - low) * numbers, (last - high) * numbers);
+    high = most(high, last);
+  }
 };
 
 template <class T, int K, int S>
 void depthwise_grad_task(const void *given, int64_t index) {
-  const auto &work = *(const DepthwiseGradWork *)given;
+  const auto &work = *(const DepthwiseGradWork<T> *)given;
   const auto &op = *work.op;
   const int64_t C = op.channels;
   const int64_t image = index / work.parts, part = index % work.parts;
@@ -194,7 +220,16 @@ void depthwise_grad_task(const void *given, int64_t index) {
   back.out_height = op.height, back.out_width = op.width;
   back.top = K - 1 - op.top, back.left = K - 1 - op.left;
   const int64_t first = part * op.out_height / work.parts, last = (part + 1) * op.out_height / work.parts;
+  const int64_t x_first = most(0, first * S - op.top);
+  RemadeRows<T, K, S> remade = {&op, work.before, x, nullptr, x_first, x_first};
+  if (work.before) remade.rows = (T *)malloc(remade.capacity * op.width * C * sizeof(T));
+  const T *convolved = work.before ? remade.rows : x;
+  Depthwise there = op;  // of the rows that lie at `convolved`
   for (int64_t row = first; row < last; row++) {
+    if (work.before) {
+      remade.reach(row);
+      there.top = op.top + remade.low, there.height = op.height - remade.low;
+    }
     // The rows of dx that go with this row of dy: S of them, and in the image's last row what is left.
     const int64_t dx_first = row * S, dx_last = row + 1 == op.out_height ? op.height : least((row + 1) * S, op.height);
     for (int64_t vector = 0; vector * lanes < C; vector++) {
@@ -204,9 +239,9 @@ void depthwise_grad_task(const void *given, int64_t index) {
         filter[k] = load(op.filter + (S == 1 ? K * K - 1 - k : k) * C + c);
         sums[k] = load(dfilter + k * C + c);
       }
-      fetch(x + c, (row + 1) * S - op.top + K - S, S, op.height, op.width, C);
+      if (!work.before) fetch(x + c, (row + 1) * S - op.top + K - S, S, op.height, op.width, C);
       fetch(dy + c, row + K / 2 + 1, 1, op.out_height, op.out_width, C);
-      filter_grad_row<T, K, S>(op, x + c, dy + row * op.out_width * C + c, sums, row);
+      filter_grad_row<T, K, S>(there, convolved + c, dy + row * op.out_width * C + c, sums, row);
       const int64_t fresh = vector * lanes - c;  // channels that the vector before has had already
       for (int k = 0; k < K * K; k++) {
         if (fresh == 0) store(dfilter + k * C + c, sums[k]);
@@ -219,6 +254,7 @@ void depthwise_grad_task(const void *given, int64_t index) {
       }
     }
   }
+  free(remade.rows);
 }
 
 template <class T, int K, int S>
@@ -230,8 +266,11 @@ template <class T, int K, int S>
 void depthwise_grad_with(const Depthwise &op) {
   const int64_t parts = parts_of_image(op.images, op.out_height), tasks = op.images * parts;
   const int64_t size = K * K * op.channels;
-  DepthwiseGradWork work = {&op, parts, floats(tasks * size)};
+  Remaker<T> before;
+  if (op.norm) before = remaker_of<T>(*op.norm, op.channels);
+  const DepthwiseGradWork<T> work = {&op, parts, floats(tasks * size), op.norm ? &before : nullptr};
   parallel(tasks, depthwise_grad_task<T, K, S>, &work);
+  if (op.norm) release(before.constants);
   for (int64_t at = 0; at < size; at++) {
     double total = 0;
     for (int64_t task = 0; task < tasks; task++) total += work.dfilter[task * size + at];

@@ -1,8 +1,8 @@
-// Batch norm over all pixels, an addition and an activation in one, forward and backward; and the scaling of channels by
-// squeeze and excitation. The backward pass computes the activation again from x, so that only x and y need be kept.
+// Batch norm over all pixels, an addition and an activation in one, forward and backward. The backward pass computes the
+// activation again from x; y is needed only where something was added.
 #pragma once
 
-#include "kernels_vector.h"
+#include "kernels_normalise.h"
 
 namespace deep_cnn {
 namespace {
@@ -40,37 +40,25 @@ void statistics_task(const void *given, int64_t block) {
   }
 }
 
+struct NormaliseWork {
+  const BatchNorm *op;
+  NormConstants constants;
+  int64_t rows_in_block;
+};
+
 template <class T, Activation A, bool HasSide>
 void normalise_task(const void *given, int64_t block) {
-  const auto &work = *(const NormWork<BatchNorm> *)given;
-  const int64_t size = work.period.size, channels = work.period.channels;
-  const int64_t first = block * work.rows_in_block;
-  int64_t left = least(work.rows_in_block, work.op->rows - first) * channels;
-  const T *x = (const T *)work.op->x + first * channels;
-  const T *side = HasSide ? (const T *)work.op->side + first * channels : x;
-  T *y = (T *)work.op->y + first * channels;
-  float *pooled = work.op->pooled ? floats(size) : nullptr;
-  for (; left >= size; left -= size, x += size, y += size, side += size) {
-    for (int64_t at = 0; at < size; at += lanes) {
-      V z = (load(x + at) - load(work.mean + at)) * load(work.a + at) + load(work.b + at);
-      if (HasSide) z += load(side + at);
-      const V value = activate<A>(z);
-      store(y + at, value);
-      if (pooled) store(pooled + at, load(pooled + at) + value);
-    }
-  }
-  for (int64_t at = 0; at < left; at += lanes) {
-    const int64_t count = least(lanes, left - at);
-    V z = (load_part(x + at, count) - load(work.mean + at)) * load(work.a + at) + load(work.b + at);
-    if (HasSide) z += load_part(side + at, count);
-    const V value = activate<A>(z);
-    store_part(y + at, value, count);
-    if (pooled) store(pooled + at, load(pooled + at) + keep(value, count));
-  }
+  const auto &work = *(const NormaliseWork *)given;
+  const Period &period = work.constants.period;
+  const int64_t channels = period.channels, first = block * work.rows_in_block, at = first * channels;
+  const int64_t count = least(work.rows_in_block, work.op->rows - first) * channels;
+  const T *x = (const T *)work.op->x + at, *side = HasSide ? (const T *)work.op->side + at : x;
+  float *pooled = work.op->pooled ? floats(period.size) : nullptr;
+  normalise_numbers<T, A, HasSide>(work.constants, x, side, (T *)work.op->y + at, count, pooled);
   if (!pooled) return;
   for (int64_t c = 0; c < channels; c++) {
     double sum = 0;
-    for (int64_t copy = 0; copy < work.period.repeat; copy++) sum += pooled[copy * channels + c];
+    for (int64_t copy = 0; copy < period.repeat; copy++) sum += pooled[copy * channels + c];
     work.op->pooled[block * channels + c] = (float)(sum / work.op->image_rows);
   }
   free(pooled);
@@ -100,18 +88,12 @@ ALWAYS_INLINE void add_blocks(const Period &period, const float *sums, int64_t b
 /** y, by the mean and 1 / deviation that are there already. */
 template <class T>
 void normalise(const BatchNorm &op) {
-  const Period period = period_of(op.channels);
-  float *constants = floats(4 * period.size);
-  float *mean = constants, *a = mean + period.size, *b = a + period.size, *slope = b + period.size;
-  for (int64_t c = 0; c < op.channels; c++) slope[c] = op.scale[c] * op.rstd[c];
-  repeat_channels(period, op.mean, mean);
-  repeat_channels(period, slope, a);
-  repeat_channels(period, op.offset, b);
-  const int64_t rows_in_block = op.pooled ? op.image_rows : block_rows(period, op.rows);
-  NormWork<BatchNorm> work = {&op, period, rows_in_block, mean, a, b, nullptr};
+  const NormConstants constants = constants_of({op.activation, op.scale, op.offset, op.mean, op.rstd}, op.channels);
+  const int64_t rows_in_block = op.pooled ? op.image_rows : block_rows(constants.period, op.rows);
+  const NormaliseWork work = {&op, constants, rows_in_block};
   const int64_t blocks = (op.rows + rows_in_block - 1) / rows_in_block;
   parallel(blocks, op.side ? normalise_with<T, true>(op.activation) : normalise_with<T, false>(op.activation), &work);
-  free(constants);
+  release(constants);
 }
 
 template <class T>
@@ -251,15 +233,10 @@ Task norm_grad_with(Activation activation) {
 //   dscale = Σ g xh, doffset = Σ g, dx = scale rstd (g - doffset / n - xh dscale / n)
 template <class T>
 void batch_norm_grad(const BatchNormGrad &op) {
-  const Period period = period_of(op.channels);
   const int64_t channels = op.channels;
-  float *constants = floats(6 * period.size);
-  float *a = constants, *b = a + period.size, *mean = b + period.size;
-  float *slope = mean + period.size, *constant = slope + period.size, *scratch = constant + period.size;
-  for (int64_t c = 0; c < channels; c++) scratch[c] = op.scale[c] * op.rstd[c];
-  repeat_channels(period, scratch, a);
-  repeat_channels(period, op.offset, b);
-  repeat_channels(period, op.mean, mean);
+  const NormConstants constants = constants_of({op.activation, op.scale, op.offset, op.mean, op.rstd}, channels);
+  const auto &[period, mean, a, b] = constants;
+  float *slope = floats(3 * period.size), *constant = slope + period.size, *scratch = constant + period.size;
 
   const int64_t rows_in_block = op.dpooled ? op.image_rows : block_rows(period, op.rows);
   const int64_t blocks = (op.rows + rows_in_block - 1) / rows_in_block;
@@ -290,66 +267,8 @@ void batch_norm_grad(const BatchNormGrad &op) {
     work.op = &after;
   }
   parallel(blocks, norm_grad_with<T>(op.dside ? Activation::none : op.activation), &work);
-  free(constants);
-}
-
-template <class T>
-void scale_task(const void *given, int64_t image) {
-  const auto &op = *(const Scale *)given;
-  const Period period = period_of(op.channels);
-  float *by = floats(period.size);
-  repeat_channels(period, (const T *)op.by + image * op.channels, by);
-  int64_t left = op.image_rows * op.channels;
-  const T *x = (const T *)op.x + image * left;
-  T *y = (T *)op.y + image * left;
-  for (; left > 0; left -= period.size, x += period.size, y += period.size) {
-    for (int64_t at = 0; at < least(period.size, left); at += lanes) {
-      const int64_t count = least(lanes, left - at);
-      if (count == lanes) store(y + at, load(x + at) * load(by + at));
-      else store_part(y + at, load_part(x + at, count) * load(by + at), count);
-    }
-  }
-  free(by);
-}
-
-template <class T>
-void scale(const Scale &op) {
-  parallel(op.images, scale_task<T>, &op);
-}
-
-// d(x s) = s dx + x ds, the latter summed over the pixels
-template <class T>
-void scale_grad_task(const void *given, int64_t image) {
-  const auto &op = *(const Scale *)given;
-  const Period period = period_of(op.channels);
-  float *by = floats(2 * period.size), *sum = by + period.size;
-  repeat_channels(period, (const T *)op.by + image * op.channels, by);
-  int64_t left = op.image_rows * op.channels;
-  const T *x = (const T *)op.x + image * left, *dy = (const T *)op.dy + image * left;
-  T *dx = (T *)op.dx + image * left;
-  for (; left > 0; left -= period.size, x += period.size, dy += period.size, dx += period.size) {
-    for (int64_t at = 0; at < least(period.size, left); at += lanes) {
-      const int64_t count = least(lanes, left - at);
-      const bool whole = count == lanes;
-      const V g = whole ? load(dy + at) : load_part(dy + at, count);
-      const V in = whole ? load(x + at) : load_part(x + at, count);
-      store(sum + at, load(sum + at) + g * in);
-      if (whole) store(dx + at, g * load(by + at));
-      else store_part(dx + at, g * load(by + at), count);
-    }
-  }
-  T *dby = (T *)op.dby + image * op.channels;
-  for (int64_t c = 0; c < op.channels; c++) {
-    double total = 0;
-    for (int64_t copy = 0; copy < period.repeat; copy++) total += sum[copy * op.channels + c];
-    store_part(dby + c, splat((float)total), 1);
-  }
-  free(by);
-}
-
-template <class T>
-void scale_grad(const Scale &op) {
-  parallel(op.images, scale_grad_task<T>, &op);
+  free(slope);
+  release(constants);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // All kernels for the processor that the including file is compiled for, under the name KERNEL_SET.
 #include "kernels_depthwise.h"
 #include "kernels_norm.h"
+#include "kernels_scale.h"
 
 namespace deep_cnn {
 
 #define KERNELS(T) \
-  {batch_norm<T>, batch_norm_grad<T>, depthwise<T>, depthwise_grad<T>, scale<T>, scale_grad<T>}
+  {batch_norm<T>, batch_norm_grad<T>, normalise<T>, depthwise<T>, depthwise_grad<T>, scale<T>, scale_grad<T>}
 
 extern const KernelSet KERNEL_SET = {KERNELS(float), KERNELS(bfloat)};
 

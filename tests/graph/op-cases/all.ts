@@ -12,6 +12,7 @@ import * as loss from './loss.js';
 import * as math from './math.js';
 import * as norm from './norm.js';
 import * as pool from './pool.js';
+import * as remade from './remade.js';
 import * as source from './source.js';
 import * as state from './state.js';
 
@@ -26,6 +27,7 @@ export const forwardCases: readonly ForwardCase[] = [
   norm,
   fusedDepthwise,
   fusedNorm,
+  remade,
   loss,
   state,
   control,

@@ -1,0 +1,55 @@
+// What our batch norm made (fused-norm.ts) and the backward pass needs once more is not kept, but made of x again: x is kept
+// anyway, and both together are most of a training step's memory. Chen et al. 2016 (arXiv:1604.06174) do so with more.
+
+import type { Attribute, Attributes, Tensor } from '../graph.js';
+import { apply, type OpDefinition, type OpFamily } from '../op.js';
+import { copyNode } from '../substitute.js';
+
+/** A batch norm of a batch whose mean and deviation are known. */
+export interface Norm {
+  x: Tensor;
+  /** scale, offset, mean and 1 / std, each [C] and float32. */
+  constants: readonly Tensor[];
+  activation: Attribute;
+}
+
+const normaliseOp: OpDefinition<Pick<Norm, 'activation'>> = {
+  op: 'DeepCnnNormalise',
+  outputs: ([x]) => (x ? [x] : []),
+  attributes: ([x], { activation }) => ({ T: { dtype: x?.dtype ?? 'float32' }, activation }),
+  gradient: 'final',
+};
+
+export const remadeOps: OpFamily = [normaliseOp];
+
+/** The batch norm that made y, where nothing was added to it; undefined where y is something else. */
+export function normBefore({ node, index }: Tensor): Norm | undefined {
+  const [x, scale, offset, , , side] = node.inputs;
+  const [, , , mean, rstd] = node.outputs;
+  const { activation } = node.attributes;
+  if (node.op !== 'DeepCnnBatchNorm' || index !== 0 || side) return undefined;
+  if (!x || !scale || !offset || !mean || !rstd || !activation) return undefined;
+  return { x, constants: [scale, offset, mean, rstd], activation };
+}
+
+/** Attributes of a kernel that is given the batch norm before it, or none, as `norm: norms * float`. */
+export function normAttributes(norm: Norm | undefined): Attributes {
+  return { norms: { int: norm?.constants.length ?? 0 }, activation: norm?.activation ?? { int: 0 } };
+}
+
+/**
+ * y for a computation of the backward pass that waits for `dy`: made again then, to the bit, where a batch norm made it, or
+ * padded what one made; else y itself.
+ */
+export function remade(y: Tensor, dy: Tensor): Tensor {
+  const { node, graph } = y;
+  if (node.op === 'PadV2') {
+    const [x, ...more] = node.inputs;
+    const again = x && remade(x, dy);
+    return again && again !== x ? (copyNode(node, [again, ...more], graph).outputs[0] ?? y) : y;
+  }
+  const norm = normBefore(y);
+  if (!norm) return y;
+  const { x, constants, activation } = norm;
+  return graph.after([dy.node], () => apply(normaliseOp, [x, ...constants], { activation }));
+}

@@ -1,0 +1,81 @@
+// What a batch norm makes of x once it knows the batch's statistics: forward, and again in the backward pass, where its
+// result is not kept but computed once more, to the bit.
+#pragma once
+
+#include "kernels_vector.h"
+
+namespace deep_cnn {
+namespace {
+
+/** A batch norm's numbers for each channel, repeated: y = activation((x - mean) a + b + side). */
+struct NormConstants {
+  Period period;
+  float *mean, *a, *b;
+};
+
+ALWAYS_INLINE NormConstants constants_of(const Norm &norm, int64_t channels) {
+  const Period period = period_of(channels);
+  float *mean = floats(4 * period.size), *slope = mean + 3 * period.size;
+  const NormConstants made = {period, mean, mean + period.size, mean + 2 * period.size};
+  for (int64_t c = 0; c < channels; c++) slope[c] = norm.scale[c] * norm.rstd[c];
+  repeat_channels(period, norm.mean, made.mean);
+  repeat_channels(period, slope, made.a);
+  repeat_channels(period, norm.offset, made.b);
+  return made;
+}
+
+ALWAYS_INLINE void release(const NormConstants &constants) { free(constants.mean); }
+
+/** y of `left` numbers, whole pixels; `side`: what is added; `pooled`: where y is added up, a period wide, or null. */
+template <class T, Activation A, bool HasSide>
+ALWAYS_INLINE void normalise_numbers(const NormConstants &constants, const T *x, const T *side, T *y, int64_t left,
+                                     float *pooled) {
+  const int64_t size = constants.period.size;
+  const float *mean = constants.mean, *a = constants.a, *b = constants.b;
+  for (; left >= size; left -= size, x += size, y += size, side += size) {
+    for (int64_t at = 0; at < size; at += lanes) {
+      V z = (load(x + at) - load(mean + at)) * load(a + at) + load(b + at);
+      if (HasSide) z += load(side + at);
+      const V value = activate<A>(z);
+      store(y + at, value);
+      if (pooled) store(pooled + at, load(pooled + at) + value);
+    }
+  }
+  for (int64_t at = 0; at < left; at += lanes) {
+    const int64_t count = least(lanes, left - at);
+    V z = (load_part(x + at, count) - load(mean + at)) * load(a + at) + load(b + at);
+    if (HasSide) z += load_part(side + at, count);
+    const V value = activate<A>(z);
+    store_part(y + at, value, count);
+    if (pooled) store(pooled + at, load(pooled + at) + keep(value, count));
+  }
+}
+
+template <class T, Activation A>
+void remake_numbers(const NormConstants &constants, const T *x, T *y, int64_t count) {
+  normalise_numbers<T, A, false>(constants, x, x, y, count, nullptr);
+}
+
+/** What a batch norm makes of some pixels, for kernels that are given its input. */
+template <class T>
+struct Remaker {
+  NormConstants constants;
+  void (*remake)(const NormConstants &, const T *x, T *y, int64_t count);
+
+  void operator()(const T *x, T *y, int64_t count) const { remake(constants, x, y, count); }
+};
+
+template <class T>
+ALWAYS_INLINE Remaker<T> remaker_of(const Norm &norm, int64_t channels) {
+  const NormConstants constants = constants_of(norm, channels);
+  switch (norm.activation) {
+    case Activation::relu: return {constants, remake_numbers<T, Activation::relu>};
+    case Activation::relu6: return {constants, remake_numbers<T, Activation::relu6>};
+    case Activation::silu: return {constants, remake_numbers<T, Activation::silu>};
+    case Activation::hard_swish: return {constants, remake_numbers<T, Activation::hard_swish>};
+    default: return {constants, remake_numbers<T, Activation::none>};
+  }
+}
+
+}  // namespace
+}  // namespace deep_cnn

@@ -1,0 +1,120 @@
+import { gradients } from '#src/graph/autodiff.js';
+import type { Tensor } from '#src/graph/graph.js';
+import type { ActivationName } from '#src/graph/ops/activation.js';
+import { cast, pad } from '#src/graph/ops/array.js';
+import { type FusedDepthwiseOptions, fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
+import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
+import { mul, sub, sum } from '#src/graph/ops/math.js';
+import { remade } from '#src/graph/ops/remade.js';
+import { identity } from '#src/graph/ops/source.js';
+import type { FloatType } from '#src/graph/types.js';
+import { type ForwardCase, forwardCase, type GradientCase } from '../op-case.js';
+import { floats, noisy } from '../samples.js';
+import { expectZeros } from './differences.js';
+
+const types = ['float32', 'bfloat16'] as const;
+const channels = 20;
+const parameters = [
+  floats([channels], (c) => (c - 9) / 3),
+  floats([channels], (c) => ((c * 7) % 5) - 1),
+  floats([channels], () => 0, { fixed: true }),
+  floats([channels], () => 1, { fixed: true }),
+] as const;
+
+type Parameters = readonly [scale: Tensor, offset: Tensor, mean: Tensor, variance: Tensor];
+
+/** y, which the backward pass may make once more, and the same behind a node that hides what it is. */
+function normalised(
+  images: Tensor,
+  [scale, offset, runningMean, runningVariance]: Parameters,
+  activation: ActivationName,
+) {
+  const inputs = { x: images, scale, offset, runningMean, runningVariance };
+  const { y } = fusedBatchNorm(inputs, { epsilon: 1e-3, momentum: 0.1, activation, pool: false });
+  return { y, hidden: identity(y) };
+}
+
+/** How far the gradients of `of` are from those that are computed with the y that was kept: not at all. */
+function differences(
+  { y, hidden }: ReturnType<typeof normalised>,
+  targets: readonly Tensor[],
+  of: (y: Tensor) => Tensor,
+): Tensor[] {
+  const found = gradients(of(y), targets);
+  const expected = gradients(of(hidden), targets);
+  return found.map((gradient, index) => sub(gradient, expected[index] ?? gradient));
+}
+
+const weighed = (y: Tensor, weights: Tensor) => sum(mul(cast(y, 'float32'), weights));
+
+const normalising = (dtype: FloatType, activation: ActivationName) =>
+  forwardCase({
+    op: 'DeepCnnNormalise',
+    name: `${activation} in ${dtype}`,
+    inputs: [noisy(1, [3, 5, 7, channels], { dynamic: true }), ...parameters],
+    build: ([images, ...norm]) => {
+      const { y } = normalised(cast(images, dtype), norm, activation);
+      const paddings = [
+        [0, 0],
+        [1, 0],
+        [0, 2],
+        [0, 0],
+      ] as const;
+      const padded = pad(y, paddings);
+      return [sub(remade(y, y), y), sub(remade(padded, y), padded)];
+    },
+    expected: expectZeros(0),
+  });
+
+const scaling = (dtype: FloatType) =>
+  forwardCase({
+    op: 'DeepCnnScaleGrad',
+    name: `of what a batch norm made, in ${dtype}`,
+    inputs: [
+      noisy(2, [3, 5, 7, channels], { dynamic: true }),
+      ...parameters,
+      noisy(3, [3, 1, 1, channels], { dynamic: true }),
+      noisy(4, [3, 5, 7, channels], { dynamic: true }),
+    ],
+    build: ([images, scale, offset, mean, variance, by, weights]) => {
+      const made = normalised(cast(images, dtype), [scale, offset, mean, variance], 'silu');
+      const of = (y: Tensor) => weighed(scaleChannels(y, cast(by, dtype)), weights);
+      return differences(made, [images, scale, by], of);
+    },
+    expected: expectZeros(0),
+  });
+
+const convolving = (dtype: FloatType, kernel: number, { stride, padding }: FusedDepthwiseOptions, images: number) => {
+  const [top, bottom, left, right] = padding;
+  const [height, width] = [23, 6];
+  const length = (size: number) => Math.floor((size - kernel) / stride) + 1;
+  return forwardCase({
+    op: 'DeepCnnDepthwiseGrad',
+    name: `${kernel}x${kernel} at stride ${stride} of what a batch norm made of ${images} images, in ${dtype}`,
+    inputs: [
+      noisy(5, [images, height, width, channels], { dynamic: true }),
+      ...parameters,
+      noisy(6, [kernel, kernel, channels, 1]),
+      noisy(7, [images, length(height + top + bottom), length(width + left + right), channels], { dynamic: true }),
+    ],
+    build: ([x, scale, offset, mean, variance, filter, weights]) => {
+      const made = normalised(cast(x, dtype), [scale, offset, mean, variance], 'silu');
+      const of = (y: Tensor) => weighed(fusedDepthwiseConv2d(y, filter, { stride, padding }), weights);
+      return differences(made, [x, scale, filter], of);
+    },
+    expected: expectZeros(0),
+  });
+};
+
+export const forward: ForwardCase[] = types.flatMap((dtype) => [
+  ...(['relu', 'relu6', 'silu', 'hardSwish'] as const).map((activation) => normalising(dtype, activation)),
+  scaling(dtype),
+  // So many images are a task each, which goes through all rows; of fewer, each task has some rows.
+  ...[64, 2].flatMap((images) => [
+    convolving(dtype, 3, { stride: 1, padding: [1, 1, 1, 1] }, images),
+    convolving(dtype, 5, { stride: 2, padding: [2, 2, 2, 2] }, images),
+    convolving(dtype, 3, { stride: 2, padding: [0, 0, 0, 0] }, images),
+  ]),
+]);
+
+export const backward: GradientCase[] = [];

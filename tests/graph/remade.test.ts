@@ -1,0 +1,79 @@
+// What a batch norm made is in the way of the backward pass nowhere: it is free once the forward pass is beyond it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gradients } from '#src/graph/autodiff.js';
+import { Graph, type Node, type Tensor } from '#src/graph/graph.js';
+import { pad } from '#src/graph/ops/array.js';
+import { conv2d } from '#src/graph/ops/conv.js';
+import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
+import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
+import { sum } from '#src/graph/ops/math.js';
+import { ops } from '#src/graph/ops/registry.js';
+import { placeholder } from '#src/graph/ops/source.js';
+import { nodesBefore } from '#src/graph/substitute.js';
+
+const channels = 32;
+
+/** The nodes of the backward pass that read what a batch norm, or the padding behind it, made; `use` goes on from that. */
+function holders(
+  use: (y: Tensor, graph: Graph) => Tensor,
+  { adds = false } = {},
+): { backward: Node[]; held: string[] } {
+  const graph = new Graph({ kernels: new Set(ops.keys()) });
+  const x = placeholder(graph, 'x', 'float32', [null, 8, 8, channels]);
+  const vector = placeholder(graph, 'vector', 'float32', [channels]);
+  const { y } = fusedBatchNorm(
+    { x, scale: vector, offset: vector, runningMean: vector, runningVariance: vector, ...(adds && { side: x }) },
+    { epsilon: 1e-5, momentum: 0.1, activation: 'relu', pool: false },
+  );
+  const loss = sum(use(y, graph));
+  const forward = nodesBefore([loss]);
+  const variables = [...forward].flatMap(({ op, outputs }) => (op === 'Placeholder' ? outputs : []));
+  const backward = [...nodesBefore(gradients(loss, variables))].filter((node) => !forward.has(node));
+  const made = new Set(['DeepCnnBatchNorm', 'PadV2']);
+  const isMade = ({ node, index, shape }: Tensor) =>
+    made.has(node.op) && index === 0 && forward.has(node) && shape.length === 4;
+  // A shape is asked for while y is there.
+  const held = backward.filter(({ op, inputs }) => op !== 'Shape' && inputs.some(isMade)).map(({ op }) => op);
+  return { backward, held };
+}
+
+const filter = (graph: Graph, shape: readonly number[]) => placeholder(graph, 'filter', 'float32', shape);
+
+test('a convolution of many products takes its input made once more', () => {
+  const { backward, held } = holders((y, graph) => conv2d(y, filter(graph, [3, 3, channels, 32]), { padding: 'SAME' }));
+  assert.deepEqual(held, []);
+  const normalise = backward.find(({ op }) => op === 'DeepCnnNormalise');
+  // Not before the gradient is there, or it would lie beside what was not kept.
+  assert.deepEqual(normalise?.controls.length, 1);
+  assert.ok(normalise?.controls.every((node) => backward.includes(node)));
+});
+
+test('a padded input is made and padded once more', () => {
+  const padding = [
+    [0, 0],
+    [1, 1],
+    [1, 1],
+    [0, 0],
+  ] as const;
+  const use = (y: Tensor, graph: Graph) => conv2d(pad(y, padding), filter(graph, [3, 3, channels, 128]), { stride: 2 });
+  assert.deepEqual(holders(use).held, []);
+});
+
+test('depthwise convolutions and scalings take the input of the batch norm before them', () => {
+  const convolve = (y: Tensor, graph: Graph) =>
+    fusedDepthwiseConv2d(y, filter(graph, [3, 3, channels, 1]), { stride: 1, padding: [1, 1, 1, 1] });
+  assert.deepEqual(holders(convolve).held, []);
+  const scale = (y: Tensor, graph: Graph) =>
+    scaleChannels(y, placeholder(graph, 'by', 'float32', [null, 1, 1, channels]));
+  assert.deepEqual(holders(scale).held, []);
+});
+
+test('a convolution of few products keeps its input, and so does a batch norm with a sum', () => {
+  const few = (y: Tensor, graph: Graph) => conv2d(y, filter(graph, [1, 1, channels, 64]));
+  assert.deepEqual(holders(few).held, ['Conv2DBackpropFilter']);
+  const many = (y: Tensor, graph: Graph) => conv2d(y, filter(graph, [1, 1, channels, 512]));
+  assert.deepEqual(holders(many).held, []);
+  assert.deepEqual(holders(many, { adds: true }).held.toSorted(), ['Conv2DBackpropFilter', 'DeepCnnBatchNormGrad']);
+});
