@@ -67,10 +67,11 @@ async function measure(folder: string) {
       isConnected = true;
     },
   });
-  let told = 0;
+  const tellingMs: number[] = [];
   const tell = () => {
-    told += 1;
-    for (const event of epoch(told)) reporter.handle(event);
+    const beforeMs = performance.now();
+    for (const event of epoch(tellingMs.length + 1)) reporter.handle(event);
+    tellingMs.push(performance.now() - beforeMs);
   };
   tell();
   while (!isConnected) await train(0.5);
@@ -94,8 +95,11 @@ async function measure(folder: string) {
     ...{ server: speed, pairs: pairs.length, step_ms: median(pairs.map((pair) => pair.without.stepMs)) },
     step_ratio: interval(pairs.map((pair) => pair.with.stepMs / pair.without.stepMs)),
     processor_ratio: interval(pairs.map((pair) => pair.with.processorMs / pair.without.processorMs)),
+    /** For so long training stands still at an epoch's end, until its results are on the disk and with the other thread. */
+    telling_ms: median(tellingMs),
     /** Of all processor time, what W&B's own thread has taken: also what it takes while nothing is told. */
     thread_share: (threads - before) / processMs,
+    thread_ms_an_epoch: (threads - before) / pairs.length,
     /** Its processor time until it was connected, once in a run. */
     connecting_ms: before,
   };
