@@ -308,7 +308,7 @@ job_after() { # ID...
       fi
     done
     if [[ $state != 'done' ]]; then
-      job_complain "job $id, after which this one was to run, ended without success (${state:-it left no record})."
+      job_complain "job $id, after which this one was to run, ended without success (${state:-it left no record in $PWD/outputs/jobs})."
       exit 2
     fi
   done
