@@ -71,7 +71,7 @@ test('a page with the curves of all runs', async () => {
   assert.equal(page.match(/<figure class="plot"/g)?.length, 5);
   assert.match(
     page,
-    /aria-label="Validation loss: first \(2026-11-24 1\d:00:00\) from 1\.25 in epoch 1 to 1\.5 in epoch 2; second/,
+    /aria-label="Validation loss: first \(2026-11-2\d \d\d:\d\d:00\) from 1\.25 in epoch 1 to 1\.5 in epoch 2; second/,
   );
   assert.doesNotMatch(page, /<script/);
 });
