@@ -74,6 +74,8 @@ function scriptOf(place: SweepPlace, project: string): string {
   copyFileSync(place.file, join(place.folder, `${place.name}.yaml`));
   writeFileSync(join(project, 'dist/cli.js'), `import(${JSON.stringify(pathToFileURL(workerProgram))});\n`);
   const path = join(project, 'array.pbs');
-  writeFileSync(path, script.replaceAll(repository, '"$PBS_O_WORKDIR"/'));
+  // A path with spaces is quoted.
+  const ours = new RegExp(`'?${repository.replace(/[^\w/]/g, '\\$&')}([\\w./-]*)'?`, 'g');
+  writeFileSync(path, script.replace(ours, '"$PBS_O_WORKDIR"/$1'));
   return path;
 }
