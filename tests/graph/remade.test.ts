@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gradients } from '#src/graph/autodiff.js';
 import { Graph, type Node, type Tensor } from '#src/graph/graph.js';
-import { pad } from '#src/graph/ops/array.js';
+import { cast, pad } from '#src/graph/ops/array.js';
 import { conv2d } from '#src/graph/ops/conv.js';
 import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
@@ -12,22 +12,23 @@ import { sum } from '#src/graph/ops/math.js';
 import { ops } from '#src/graph/ops/registry.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { nodesBefore } from '#src/graph/substitute.js';
+import type { FloatType } from '#src/graph/types.js';
 
 const channels = 32;
 
 /** The nodes of the backward pass that read what a batch norm, or the padding behind it, made; `use` goes on from that. */
 function holders(
   use: (y: Tensor, graph: Graph) => Tensor,
-  { adds = false } = {},
+  { adds = false, dtype = 'float32' as FloatType, activation = 'relu' as 'relu' | 'silu' } = {},
 ): { backward: Node[]; held: string[] } {
   const graph = new Graph({ kernels: new Set(ops.keys()) });
-  const x = placeholder(graph, 'x', 'float32', [null, 8, 8, channels]);
+  const x = placeholder(graph, 'x', dtype, [null, 8, 8, channels]);
   const vector = placeholder(graph, 'vector', 'float32', [channels]);
   const { y } = fusedBatchNorm(
     { x, scale: vector, offset: vector, runningMean: vector, runningVariance: vector, ...(adds && { side: x }) },
-    { epsilon: 1e-5, momentum: 0.1, activation: 'relu', pool: false },
+    { epsilon: 1e-5, momentum: 0.1, activation, pool: false },
   );
-  const loss = sum(use(y, graph));
+  const loss = sum(cast(use(y, graph), 'float32'));
   const forward = nodesBefore([loss]);
   const variables = [...forward].flatMap(({ op, outputs }) => (op === 'Placeholder' ? outputs : []));
   const backward = [...nodesBefore(gradients(loss, variables))].filter((node) => !forward.has(node));
@@ -76,4 +77,13 @@ test('a convolution of few products keeps its input, and so does a batch norm wi
   const many = (y: Tensor, graph: Graph) => conv2d(y, filter(graph, [1, 1, channels, 512]));
   assert.deepEqual(holders(many).held, []);
   assert.deepEqual(holders(many, { adds: true }).held.toSorted(), ['Conv2DBackpropFilter', 'DeepCnnBatchNormGrad']);
+});
+
+test('a SiLU of bfloat16 is kept, as no other is', () => {
+  const convolve = (y: Tensor, graph: Graph) =>
+    fusedDepthwiseConv2d(y, filter(graph, [3, 3, channels, 1]), { stride: 1, padding: [1, 1, 1, 1] });
+  const heldOf = (dtype: FloatType, activation: 'relu' | 'silu') => holders(convolve, { dtype, activation }).held;
+  assert.deepEqual(heldOf('bfloat16', 'silu'), ['DeepCnnDepthwiseGrad']);
+  assert.deepEqual(heldOf('bfloat16', 'relu'), []);
+  assert.deepEqual(heldOf('float32', 'silu'), []);
 });

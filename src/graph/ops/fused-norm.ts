@@ -6,10 +6,7 @@ import { apply, applyAll, type OpDefinition, type OpFamily, output, present } fr
 import { dimension, sameShape } from '../types.js';
 import type { ActivationName } from './activation.js';
 import type { BatchNormInputs } from './norm.js';
-import { type Norm, normAttributes, normBefore, remadeOps } from './remade.js';
-
-/** Their numbers are kernels.h's. */
-const activations = { none: 0, relu: 1, relu6: 2, silu: 3, hardSwish: 4 } as const;
+import { activationCodes, type Norm, normAttributes, normBefore, remadeOps } from './remade.js';
 
 interface FusedNormOptions {
   epsilon: number;
@@ -39,7 +36,7 @@ const fusedNormOp: OpDefinition<FusedNormOptions> = {
   },
   attributes: ([x, , , , , side], { epsilon, momentum, activation, pool }): Attributes => ({
     T: { dtype: x?.dtype ?? 'float32' },
-    activation: { int: activations[activation] },
+    activation: { int: activationCodes[activation] },
     epsilon: { float: epsilon },
     momentum: { float: momentum },
     pool: { int: pool ? 1 : 0 },
@@ -66,7 +63,7 @@ const fusedNormGradOp: OpDefinition<{ activation: ActivationName | 'none'; sides
   },
   attributes: ([dy], { activation, sides, pools }) => ({
     T: { dtype: dy?.dtype ?? 'float32' },
-    activation: { int: activations[activation] },
+    activation: { int: activationCodes[activation] },
     sides: { int: sides },
     pools: { int: pools },
   }),

@@ -5,6 +5,9 @@ import type { Attribute, Attributes, Tensor } from '../graph.js';
 import { apply, type OpDefinition, type OpFamily } from '../op.js';
 import { copyNode } from '../substitute.js';
 
+/** The numbers by which our kernels know activations (src/tensorflow/native/kernels.h). */
+export const activationCodes = { none: 0, relu: 1, relu6: 2, silu: 3, hardSwish: 4 } as const;
+
 /** A batch norm of a batch whose mean and deviation are known. */
 export interface Norm {
   x: Tensor;
@@ -22,13 +25,19 @@ const normaliseOp: OpDefinition<Pick<Norm, 'activation'>> = {
 
 export const remadeOps: OpFamily = [normaliseOp];
 
-/** The batch norm that made y, where nothing was added to it; undefined where y is something else. */
+/**
+ * The batch norm that made y, where nothing was added to it and y is worth making again; undefined where y is something
+ * else, or to be kept.
+ */
 export function normBefore({ node, index }: Tensor): Norm | undefined {
   const [x, scale, offset, , , side] = node.inputs;
   const [, , , mean, rstd] = node.outputs;
   const { activation } = node.attributes;
   if (node.op !== 'DeepCnnBatchNorm' || index !== 0 || side) return undefined;
   if (!x || !scale || !offset || !mean || !rstd || !activation) return undefined;
+  // In bfloat16 there is half as much to keep, and a sigmoid for each number takes an EfficientNet 8 % more time.
+  const isSilu = 'int' in activation && activation.int === activationCodes.silu;
+  if (isSilu && x.dtype === 'bfloat16') return undefined;
   return { x, constants: [scale, offset, mean, rstd], activation };
 }
 
