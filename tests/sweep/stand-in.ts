@@ -7,6 +7,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileS
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeTextAtomically } from '#src/atomic-file.js';
+import { isAlive, startTicks } from '#src/process-identity.mjs';
 
 const [verb = '', ...words] = process.argv.slice(2);
 const options = new Map(words.map((word) => /^--([^=]+)(?:=(.*))?$/.exec(word)?.slice(1) as [string, string]));
@@ -30,10 +31,11 @@ async function train(run: string): Promise<number> {
   mkdirSync(results, { recursive: true });
   appendFileSync(join(root, 'outputs', 'starts'), `${JSON.stringify({ run, ...Object.fromEntries(options) })}\n`);
   const mark = join(results, `${run}.pid`);
-  if (existsSync(mark) && isAlive(Number(readFileSync(mark, 'utf8')))) {
+  // One that has ended and only waits to be reaped is no other.
+  if (existsSync(mark) && isAlive(JSON.parse(readFileSync(mark, 'utf8')))) {
     appendFileSync(join(root, 'outputs', 'overlaps'), `${run}\n`);
   }
-  writeFileSync(mark, String(process.pid));
+  writeTextAtomically(mark, JSON.stringify({ pid: process.pid, startTicks: startTicks(process.pid) }));
   if (failing.split(',').includes(run)) return 1;
 
   const path = join(results, `${run}20260101_00-00-00.json`);
@@ -79,13 +81,4 @@ function evaluate(run: string): void {
     join(folder, 'evaluation.json'),
     JSON.stringify({ loss: 0.5, precisionAt1: share, precisionAt5: share, images: 20 }),
   );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -177,8 +177,8 @@ describe('a sweep', { concurrency: 2 }, () => {
     const goOn = hold(place);
     const worker = place.start();
     const mark = join(place.root, 'outputs', 'results', 'shot-0.pid');
-    while (!existsSync(mark) || readFileSync(mark, 'utf8') === '') await sleep(50);
-    process.kill(Number(readFileSync(mark, 'utf8')), 'SIGKILL');
+    while (!existsSync(mark)) await sleep(50);
+    process.kill(JSON.parse(readFileSync(mark, 'utf8')).pid, 'SIGKILL');
     goOn();
     const { code, output } = await worker.ended;
     assert.equal(code, 0, output);
