@@ -80,26 +80,23 @@ export interface NodeSpec {
 export interface GraphOptions {
   /** Names of ops beyond TensorFlow's own that will be there when the graph runs. */
   kernels?: ReadonlySet<string> | undefined;
-  /**
-   * Whether grouped convolutions of float16 are to be computed in float32: on processors TensorFlow has no gradient for
-   * them otherwise.
-   */
-  widensGroups?: boolean;
+  /** Types of 16 bits that are to be convolved and multiplied in float32, where there are no good kernels for them. */
+  widens?: ReadonlySet<DType> | undefined;
 }
 
 export class Graph {
   readonly nodes: Node[] = [];
   readonly kernels: ReadonlySet<string>;
-  readonly widensGroups: boolean;
+  readonly widens: ReadonlySet<DType>;
   private readonly names = new Map<string, number>();
   /** The current scopes, each followed by a slash. */
   private prefix = '';
   private controls: readonly Node[] = [];
   private device: string | undefined;
 
-  constructor({ kernels = new Set(), widensGroups = false }: GraphOptions = {}) {
+  constructor({ kernels = new Set(), widens = new Set() }: GraphOptions = {}) {
     this.kernels = kernels;
-    this.widensGroups = widensGroups;
+    this.widens = widens;
   }
 
   /** Adds a node. Its name is made unique and put under the current scopes. */

@@ -60,7 +60,8 @@ export async function openClassifier(
   runtime: Runtime,
   { precision = 'float32', explains = false }: ClassifierOptions = {},
 ): Promise<Classifier> {
-  const { values, ...signatures } = classifierSignatures(network, { precision, explains, kernels: runtime.kernels });
+  const { kernels, slowTypes } = runtime;
+  const { values, ...signatures } = classifierSignatures(network, { precision, explains, kernels, slowTypes });
   const session = await openSession<'load' | 'classify' | 'explain'>(runtime, graphOf(signatures.classify), signatures);
   if (signatures.load) {
     session.run('load', Object.fromEntries([...values].map(([name, { data, shape }]) => [name, float32(data, shape)])));
@@ -103,15 +104,16 @@ interface SignatureOptions {
   precision: FloatType;
   explains: boolean;
   kernels: ReadonlySet<string>;
+  slowTypes: ReadonlySet<FloatType>;
 }
 
 function classifierSignatures(
   network: TrainedNetwork,
-  { precision, explains, kernels }: SignatureOptions,
+  { precision, explains, kernels, slowTypes }: SignatureOptions,
 ): { load?: Signature; classify: Signature; explain?: Signature; values: Thawed<string>['values'] } {
   // In float32 TensorFlow's own ops, with batch norms folded into them, are a sixth faster than our kernels. In bfloat16 the
   // kernels give the very numbers that training measures; of float16 they know nothing.
-  const graph = new Graph({ kernels: precision === 'bfloat16' ? kernels : undefined });
+  const graph = new Graph({ kernels: precision === 'bfloat16' ? kernels : undefined, widens: slowTypes });
   const pixels = placeholder(graph, 'pixels', 'int32', [null]);
   const count = placeholder(graph, 'count', 'int32', [1]);
   const { preprocessing } = network;

@@ -19,6 +19,7 @@ import {
 import { driverVersion, findGpuLibraries, type GpuLibrary, hasNvidiaGpu, listGpus } from './gpu.js';
 import { runCommand } from './install-command.js';
 import { findPython } from './install-wheels.js';
+import { processorFlags } from './processor.js';
 import { folderBytes } from './sizes.js';
 
 export interface Facts {
@@ -150,8 +151,7 @@ async function tryToLoad(): Promise<{ device?: 'cpu' | 'cuda'; failure?: string 
 }
 
 function gatherProcessor(): ProcessorFacts {
-  const text = readableText('/proc/cpuinfo');
-  const flags = new Set((/^(?:flags|Features)\s*:\s*(.*)$/m.exec(text)?.[1] ?? '').split(' '));
+  const flags = processorFlags();
   const names =
     process.arch === 'arm64'
       ? ['asimd', 'bf16', 'i8mm', 'sve']

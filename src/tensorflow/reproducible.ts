@@ -4,6 +4,7 @@
 
 import { availableParallelism } from 'node:os';
 import { readableText } from '../readable-text.js';
+import { turnOnOneDnn } from './processor.js';
 
 export interface RuntimeOptions {
   /** Allow only algorithms that compute the same bits each time; it makes a difference on GPUs only. */
@@ -21,6 +22,7 @@ export function setEnvironment({ deterministic = false, threads }: RuntimeOption
   const { env } = process;
   // Else TensorFlow takes nearly all of a GPU at once, whatever it needs, and nobody else can use it.
   env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  turnOnOneDnn();
   if (threads !== undefined && threadsFromUser() === undefined) env[threadsVariable] = String(threads);
   if (!deterministic) return;
   env['TF_DETERMINISTIC_OPS'] ??= '1';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { registerKernels } from './kernels.js';
 import { loadTensorflow, type Tensorflow } from './load.js';
+import { type HalfType, slowTypes } from './processor.js';
 import { isDeterministic, type RuntimeOptions, threadsInUse } from './reproducible.js';
 import { reserveRegion } from './reserve.js';
 import { takeTensor } from './take-tensor.js';
@@ -29,6 +30,8 @@ export interface Runtime {
   readonly deterministic: boolean;
   /** Names of ops beyond TensorFlow's own that graphs may hold. */
   readonly kernels: ReadonlySet<string>;
+  /** Types whose convolutions and products this device is to compute in float32: a graph's `widens`. */
+  readonly slowTypes: ReadonlySet<HalfType>;
   /** Loads a SavedModel; nothing of it is left on disk. */
   loadModel(model: SavedModelBytes, signatures: readonly string[]): Promise<LoadedModel>;
   /** Tensors that TensorFlow.js holds now; constant from step to step unless something leaks. */
@@ -61,6 +64,7 @@ export async function openRuntime(device: 'auto' | 'cpu' | 'cuda', options: Runt
     threads: threadsInUse(),
     deterministic: isDeterministic(),
     kernels: registerKernels(installation, found),
+    slowTypes: found === 'cpu' ? slowTypes() : new Set(),
     tensorCount: () => tf.memory().numTensors,
     reserve: (bytes) => {
       if (found === 'cpu') reserveRegion(tf, bytes);

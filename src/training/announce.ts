@@ -5,7 +5,10 @@ import { elementCount } from '../graph/types.js';
 import type { TrainConfig } from '../options.js';
 import type { EpochResult, Report } from '../reporting/events.js';
 import { bestModelFile, modelFile } from '../reporting/run-files.js';
+import { isOneDnnOff } from '../tensorflow/processor.js';
+import type { Runtime } from '../tensorflow/runtime.js';
 import { bestEpoch } from './best.js';
+import { floatTypeOf, type Precision } from './precision-choice.js';
 import type { Steps } from './steps.js';
 
 /** How many images there are, and what is odd about them. */
@@ -42,6 +45,24 @@ export function reportSteps(
     report({ kind: 'note', message });
   }
   if (gpus > 1) report({ kind: 'note', message: `Only training is shared by ${gpus} GPUs: evaluation runs on one` });
+}
+
+/** Says what a processor lacks for the arithmetic that was chosen. */
+export function reportArithmetic(
+  { device, slowTypes }: Pick<Runtime, 'device' | 'slowTypes'>,
+  precision: Precision,
+  report: Report,
+): void {
+  if (device === 'cpu' && isOneDnnOff()) {
+    const message =
+      'oneDNN is turned off (TF_ENABLE_ONEDNN_OPTS): steps are slower, and networks with grouped or dilated convolutions do not train';
+    report({ kind: 'warning', message });
+  }
+  const type = floatTypeOf(precision);
+  if (type !== 'float32' && slowTypes.has(type)) {
+    const message = `${precision} takes less memory here than fp32, but no less time: this processor convolves in float32`;
+    report({ kind: 'note', message });
+  }
 }
 
 /** Says what XLA costs, or that it does nothing here. */

@@ -43,8 +43,8 @@ export async function compileSteps(
   const { graph, signatures, parameters, trained, optimizer, groups, ...built } = buildStepGraph({
     ...options,
     unfused,
-    device: runtime.device,
     kernels: runtime.kernels,
+    slowTypes: runtime.slowTypes,
   });
   const session = await openSession<StepName | GroupStep | SlotStep>(runtime, graph, signatures);
   // What building and encoding have left: 140 MB for a ResNet-50.

@@ -3,6 +3,7 @@
 import type { FloatType } from '../graph/types.js';
 import { readableText } from '../readable-text.js';
 import { hasNvidiaGpu, listGpus } from '../tensorflow/gpu.js';
+import { isOneDnnOff, processorFlags } from '../tensorflow/processor.js';
 
 const precisions = ['fp32', 'bf16', 'fp16'] as const;
 export type Precision = (typeof precisions)[number];
@@ -27,7 +28,7 @@ export function choosePrecision(
   if (wanted !== 'auto') return wanted;
   const isOnGpu = device === 'cuda' || (device === 'auto' && hardware.hasGpu());
   if (isOnGpu) return fastestOnGpus(hardware.gpus());
-  return processorIsFast(hardware.cpuInfo()) ? 'bf16' : 'fp32';
+  return processorIsFast(hardware.cpuInfo()) && !isOneDnnOff() ? 'bf16' : 'fp32';
 }
 
 /** What a run is to ask for that goes on with one of these options: `auto` is then what that had. */
@@ -58,7 +59,7 @@ function fastestOnGpus(gpus: readonly string[]): Precision {
  */
 function processorIsFast(cpuInfo: string): boolean {
   const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(.*)$`, 'm').exec(cpuInfo)?.[1]?.trim();
-  const flags = new Set(field('flags')?.split(' '));
+  const flags = processorFlags(cpuInfo);
   if (flags.has('amx_bf16')) return true;
   if (!flags.has('avx512_bf16')) return false;
   return field('vendor_id') === 'AuthenticAMD' || (field('cpu family') === '6' && field('model') === '85');

@@ -10,7 +10,7 @@ import { requireModel } from '../models/registry.js';
 import type { TrainConfig } from '../options.js';
 import type { Report, Split } from '../reporting/events.js';
 import { openRuntime } from '../tensorflow/runtime.js';
-import { reportData, reportKernels, reportModel, reportXla } from './announce.js';
+import { reportArithmetic, reportData, reportKernels, reportModel, reportXla } from './announce.js';
 import { type BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { Checkpoint } from './checkpoint/contents.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
@@ -83,6 +83,7 @@ export async function prepareTraining(
   });
   const { device, tensorflowVersion } = runtime;
   report({ kind: 'device', device, precision, threads: runtime.threads, tensorflow: tensorflowVersion });
+  reportArithmetic(runtime, precision, report);
   if (xla) reportXla(device, report);
   if (before) {
     const { path, state } = before;

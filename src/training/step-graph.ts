@@ -7,6 +7,7 @@ import { onlyIf, ranOrNot } from '../graph/ops/control.js';
 import { add, finite, halfSquares, sum } from '../graph/ops/math.js';
 import { identity, placeholder } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
+import type { FloatType } from '../graph/types.js';
 import { type Frozen, freezingOf } from '../models/freezing.js';
 import { type Parameter, ParameterStore } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
@@ -47,10 +48,10 @@ export interface StepGraphOptions extends NetworkOptions {
   accumulate?: boolean;
   /** Devices, as TensorFlow names them, each of which takes a part of each training batch; one, unnamed, by default. */
   devices?: readonly string[] | undefined;
-  /** Where the steps will run; what a processor can't do in float16 is then done in float32. */
-  device?: 'cpu' | 'cuda';
   /** Ops beyond TensorFlow's own that will be there when the steps run. */
   kernels?: ReadonlySet<string>;
+  /** Types whose convolutions and products are done in float32. */
+  slowTypes?: ReadonlySet<FloatType>;
 }
 
 /**
@@ -106,7 +107,7 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   // Kernels of our own know no float16, which is for GPUs.
   const graph = new Graph({
     kernels: options.precision === 'float16' ? undefined : options.kernels,
-    widensGroups: options.device === 'cpu',
+    widens: options.slowTypes,
   });
   const input = graphInput(graph, options.input);
   const parameters = new ParameterStore(graph);

@@ -14,7 +14,13 @@ interface Found {
   variables: Record<string, string | undefined>;
 }
 
-const names = ['TF_NUM_INTRAOP_THREADS', 'TF_DETERMINISTIC_OPS', 'TF_CUDNN_USE_AUTOTUNE', 'TF_FORCE_GPU_ALLOW_GROWTH'];
+const names = [
+  'TF_NUM_INTRAOP_THREADS',
+  'TF_DETERMINISTIC_OPS',
+  'TF_CUDNN_USE_AUTOTUNE',
+  'TF_FORCE_GPU_ALLOW_GROWTH',
+  'TF_ENABLE_ONEDNN_OPTS',
+];
 
 /** A runtime opened with `options` under these variables, and the first loss of a network of many sums. */
 function open(options: RuntimeOptions, variables: Record<string, string> = {}, before: readonly string[] = []): Found {
@@ -40,16 +46,16 @@ function open(options: RuntimeOptions, variables: Record<string, string> = {}, b
 
 const byDefault = open({});
 
-const growing = { TF_FORCE_GPU_ALLOW_GROWTH: 'true' };
+const always = { TF_FORCE_GPU_ALLOW_GROWTH: 'true', TF_ENABLE_ONEDNN_OPTS: '1' };
 
-test('by default nothing is set but that the memory of GPUs is taken as it is needed', () => {
+test('by default nothing is set but that the memory of GPUs is taken as it is needed, and oneDNN is used', () => {
   const { deterministic, variables } = byDefault;
-  assert.deepEqual({ deterministic, variables }, { deterministic: false, variables: growing });
+  assert.deepEqual({ deterministic, variables }, { deterministic: false, variables: always });
 });
 
 test("the user's word on the growth of a GPU's memory stays", () => {
   const { variables } = open({ gpuMemoryMegabytes: 2048 }, { TF_FORCE_GPU_ALLOW_GROWTH: 'false' });
-  assert.deepEqual(variables, { TF_FORCE_GPU_ALLOW_GROWTH: 'false' });
+  assert.deepEqual(variables, { ...always, TF_FORCE_GPU_ALLOW_GROWTH: 'false' });
 });
 
 /** Confines a process to one of the cores on which this one may run. */
@@ -84,6 +90,6 @@ test('the same number of threads computes the same bits, another number others',
 test('deterministic sets what TensorFlow reads, and changes no bit on a CPU', () => {
   const { deterministic, variables, loss } = open({ deterministic: true });
   assert.equal(deterministic, true);
-  assert.deepEqual(variables, { ...growing, TF_DETERMINISTIC_OPS: '1', TF_CUDNN_USE_AUTOTUNE: '0' });
+  assert.deepEqual(variables, { ...always, TF_DETERMINISTIC_OPS: '1', TF_CUDNN_USE_AUTOTUNE: '0' });
   assert.equal(loss, byDefault.loss);
 });

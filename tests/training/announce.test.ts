@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reportSteps, reportXla } from '#src/training/announce.js';
+import { reportArithmetic, reportSteps, reportXla } from '#src/training/announce.js';
+import type { Precision } from '#src/training/precision-choice.js';
 
 /** What is told of steps of batches of 32 images. */
 function told({ accumulate = 1, gpus = 1, parts = 1 }): string[] {
@@ -56,4 +57,33 @@ test('XLA is told to take time on a GPU, and to do nothing on a processor', () =
   }
   assert.match(messages[0] ?? '', /^note: XLA compiles the steps/);
   assert.match(messages[1] ?? '', /^warning: --xla does nothing here/);
+});
+
+test('a precision for which a processor has no arithmetic is told, and oneDNN turned off', () => {
+  const variable = 'TF_ENABLE_ONEDNN_OPTS';
+  const before = process.env[variable];
+  const told = (precision: Precision, device: 'cpu' | 'cuda' = 'cpu') => {
+    const messages: string[] = [];
+    const slowTypes = new Set(device === 'cpu' ? (['bfloat16', 'float16'] as const) : []);
+    reportArithmetic({ device, slowTypes }, precision, (event) => {
+      if (event.kind === 'note' || event.kind === 'warning') messages.push(`${event.kind}: ${event.message}`);
+    });
+    return messages;
+  };
+  const slow = 'note: bf16 takes less memory here than fp32, but no less time: this processor convolves in float32';
+  try {
+    process.env[variable] = '1';
+    assert.deepEqual(told('fp32'), []);
+    assert.deepEqual(told('bf16'), [slow]);
+    assert.deepEqual(told('bf16', 'cuda'), []);
+    process.env[variable] = '0';
+    const off =
+      'warning: oneDNN is turned off (TF_ENABLE_ONEDNN_OPTS): steps are slower, and networks with grouped or dilated convolutions do not train';
+    assert.deepEqual(told('fp32'), [off]);
+    assert.deepEqual(told('bf16'), [off, slow]);
+    assert.deepEqual(told('fp32', 'cuda'), []);
+  } finally {
+    if (before === undefined) delete process.env[variable];
+    else process.env[variable] = before;
+  }
 });

@@ -5,9 +5,10 @@
 import type { Attributes, Tensor } from '../graph.js';
 import { apply, type NoOptions, type OpDefinition, type OpFamily, present } from '../op.js';
 import { type Dimension, dimension, knownDimension } from '../types.js';
-import { cast, reshape, shapeOf } from './array.js';
+import { reshape, shapeOf } from './array.js';
 import { matMul } from './math.js';
-import { remade } from './remade.js';
+import { isWidened, remade } from './remade.js';
+import { widened } from './widen.js';
 
 export interface ConvOptions {
   stride: number;
@@ -79,7 +80,7 @@ function filterGradient(input: Tensor, filter: Tensor, dy: Tensor, options: Conv
   const pixels = knownPixels(input);
   const inputs = knownDimension(input.shape, 3);
   const products = (height * width * channels * depth) / (inputs * options.stride ** 2);
-  const x = products >= manyProducts ? remade(input, dy) : input;
+  const x = products >= manyProducts || isWidened(input) ? remade(input, dy) : input;
   const isProduct = height * width === 1 && options.stride === 1 && depth === inputs;
   if (isProduct && pixels !== undefined && x.dtype === 'bfloat16' && pixels <= 28 * 28) {
     const product = matMul(reshape(x, [null, depth]), reshape(dy, [null, channels]), { transposeA: true });
@@ -144,9 +145,7 @@ export function conv2d(
   { stride = 1, padding = 'VALID', dilation = 1 }: Partial<ConvOptions> = {},
 ): Tensor {
   const options = { stride, padding, dilation };
-  const isGrouped = dimension(x.shape, 3) !== dimension(filter.shape, 2);
-  if (!isGrouped || x.dtype !== 'float16' || !x.graph.widensGroups) return apply(conv2dOp, [x, filter], options);
-  return cast(apply(conv2dOp, [cast(x, 'float32'), cast(filter, 'float32')], options), 'float16');
+  return widened([x, filter], (images, filters) => apply(conv2dOp, [images, filters], options));
 }
 
 /** Adds one number to each channel, the last axis of `x`. */

@@ -6,6 +6,7 @@ import { apply, type OpDefinition, type OpFamily, present } from '../op.js';
 import { dimension, knownDimension } from '../types.js';
 import { shapeOf } from './array.js';
 import { type ConvOptions, windowedLength } from './conv.js';
+import { widened } from './widen.js';
 
 export type DepthwiseOptions = Omit<ConvOptions, 'dilation'>;
 
@@ -68,5 +69,5 @@ export function depthwiseConv2d(
   filter: Tensor,
   { stride = 1, padding = 'VALID' }: Partial<DepthwiseOptions> = {},
 ): Tensor {
-  return apply(depthwiseOp, [x, filter], { stride, padding });
+  return widened([x, filter], (images, filters) => apply(depthwiseOp, [images, filters], { stride, padding }));
 }

@@ -5,6 +5,7 @@ import { apply, type NoOptions, type OpDefinition, type OpFamily, present, typeO
 import { broadcastShapes, type Dimension, type DType, type Shape } from '../types.js';
 import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
 import { floatConstant, intConstant } from './source.js';
+import { widened } from './widen.js';
 
 const none: NoOptions = {};
 
@@ -189,7 +190,7 @@ export const halfSquares = (x: Tensor): Tensor => apply(l2LossOp, [x], none);
 
 /** The product of two matrices, either of which may be read transposed. */
 export function matMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {
-  return apply(matMulOp, [a, b], { transposeA, transposeB });
+  return widened([a, b], (left, right) => apply(matMulOp, [left, right], { transposeA, transposeB }));
 }
 
 /** Sums over `axes` (all of them by default). */

@@ -4,6 +4,7 @@
 import type { Attribute, Attributes, Tensor } from '../graph.js';
 import { apply, type OpDefinition, type OpFamily } from '../op.js';
 import { copyNode } from '../substitute.js';
+import { dtypeBytes } from '../types.js';
 
 /** The numbers by which our kernels know activations (src/tensorflow/native/kernels.h). */
 export const activationCodes = { none: 0, relu: 1, relu6: 2, silu: 3, hardSwish: 4 } as const;
@@ -46,16 +47,21 @@ export function normAttributes(norm: Norm | undefined): Attributes {
   return { norms: { int: norm?.constants.length ?? 0 }, activation: norm?.activation ?? { int: 0 } };
 }
 
+/** Whether y was only widened: twice the memory for what is there already. */
+export const isWidened = ({ node, dtype }: Tensor): boolean =>
+  node.op === 'Cast' && dtype === 'float32' && dtypeBytes[node.inputs[0]?.dtype ?? 'float32'] === 2;
+
 /**
  * y for a computation of the backward pass that waits for `dy`: made again then, to the bit, where a batch norm made it, or
- * padded what one made; else y itself.
+ * padded what one made, or where it is a copy in float32 of what has 16 bits; else y itself.
  */
 export function remade(y: Tensor, dy: Tensor): Tensor {
   const { node, graph } = y;
-  if (node.op === 'PadV2') {
-    const [x, ...more] = node.inputs;
-    const again = x && remade(x, dy);
-    return again && again !== x ? (copyNode(node, [again, ...more], graph).outputs[0] ?? y) : y;
+  const [input, ...more] = node.inputs;
+  if (input && (node.op === 'PadV2' || isWidened(y))) {
+    const again = remade(input, dy);
+    if (again === input && node.op === 'PadV2') return y;
+    return graph.after([dy.node], () => copyNode(node, [again, ...more], graph)).outputs[0] ?? y;
   }
   const norm = normBefore(y);
   if (!norm) return y;
