@@ -262,7 +262,7 @@ Depthwise depthwise_of(const Attributes &attributes, Call &call, TF_Tensor *x, T
   Depthwise op = {};
   const auto shape = shape_of(x), window = shape_of(filter);
   const bool fits = shape.size() == 4 && window.size() == 4 && window[0] == window[1] && window[2] == shape[3] &&
-                    window[3] == 1 && shape[3] >= lanes;
+                    window[3] == 1 && shape[3] >= fewest_channels;
   call.require(fits, misfit);
   if (call.failed()) return op;
   op.images = shape[0], op.height = shape[1], op.width = shape[2], op.channels = shape[3];

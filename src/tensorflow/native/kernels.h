@@ -84,7 +84,7 @@ struct KernelSet {
 
 extern const KernelSet kernels_avx512, kernels_avx2, kernels_base;
 
-/** Fewest channels with which depthwise convolution copes: one vector. */
-constexpr int64_t lanes = 16;
+/** Fewest channels with which depthwise convolution copes: the longest vector. */
+constexpr int64_t fewest_channels = 16;
 
 }  // namespace deep_cnn

@@ -5,6 +5,7 @@
 #else
 #pragma GCC target("avx2,fma")
 #endif
+#define VECTOR_BYTES 32
 #define KERNEL_SET kernels_avx2
 #include "kernels_set.h"
 #ifdef __clang__

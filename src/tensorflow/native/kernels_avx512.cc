@@ -5,6 +5,7 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
+#define VECTOR_BYTES 64
 #define KERNEL_SET kernels_avx512
 #include "kernels_set.h"
 #ifdef __clang__

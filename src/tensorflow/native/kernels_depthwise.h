@@ -12,11 +12,11 @@ ALWAYS_INLINE int64_t parts_of_image(int64_t images, int64_t rows) {
   return images >= 64 ? 1 : least((64 + images - 1) / images, most(1, rows / 4));
 }
 
-/** Vectors of channels; the last overlaps the one before where 16 does not divide their number. */
+/** Vectors of channels; the last overlaps the one before where its length does not divide their number. */
 ALWAYS_INLINE int64_t channel_of(int64_t vector, int64_t channels) { return least(vector * lanes, channels - lanes); }
 
 /**
- * One row of results, of 16 channels. `x` and `y` point at the channels of the first pixel of an image and of the row,
+ * One row of results, of a vector of channels. `x` and `y` point at the channels of the first pixel of an image and of the row,
  * `filter` at K x K vectors.
  */
 template <class T, int K, int S>
@@ -87,7 +87,7 @@ void depthwise_task(const void *given, int64_t index) {
   }
 }
 
-/** Adds what one row of results says of the filter's gradient, of 16 channels. */
+/** Adds what one row of results says of the filter's gradient, of a vector of channels. */
 template <class T, int K, int S>
 ALWAYS_INLINE void filter_grad_row(const Depthwise &op, const T *x, const T *dy, V *dfilter, int64_t row) {
   const int64_t C = op.channels, width = op.width, out = op.out_width;
@@ -129,7 +129,7 @@ ALWAYS_INLINE void filter_grad_row(const Depthwise &op, const T *x, const T *dy,
   }
 }
 
-/** One row of the gradient at the images, of 16 channels, where the stride is 2. */
+/** One row of the gradient at the images, of a vector of channels, where the stride is 2. */
 template <class T, int K>
 ALWAYS_INLINE void input_grad_row(const Depthwise &op, const T *dy, const V *filter, T *dx, int64_t row) {
   const int64_t C = op.channels, width = op.width, out = op.out_width;

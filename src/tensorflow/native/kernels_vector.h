@@ -1,5 +1,5 @@
-// Vectors of 16 numbers, whatever the processor's registers hold, and what is computed on them. Nothing of the standard
-// library is used in what is compiled for one kind of processor: a function of it that is shared with the rest of the
+// Vectors as long as the processor's registers, of VECTOR_BYTES (the compiler keeps longer ones in memory), and what is
+// computed on them. Nothing of the standard library is used in what is compiled for one kind of processor: a function of it that is shared with the rest of the
 // program would be, too.
 #pragma once
 
@@ -14,10 +14,13 @@ namespace {
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-typedef float V __attribute__((vector_size(64)));
-typedef int32_t VI __attribute__((vector_size(64)));
-typedef uint32_t VU __attribute__((vector_size(64)));
-typedef uint16_t VH __attribute__((vector_size(32)));
+typedef float V __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t VI __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t VU __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t VH __attribute__((vector_size(VECTOR_BYTES / 2)));
+
+/** Numbers in a vector. */
+constexpr int64_t lanes = VECTOR_BYTES / 4;
 
 struct bfloat {
   uint16_t bits;
@@ -66,7 +69,8 @@ ALWAYS_INLINE void store_part(T *to, V v, int64_t count) {
 
 /** Zero but for the first `count` numbers. */
 ALWAYS_INLINE V keep(V v, int64_t count) {
-  const VI order = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  VI order;
+  for (int i = 0; i < (int)lanes; i++) order[i] = i;
   return select(order < (int32_t)count, v, V{});
 }
 
@@ -120,6 +124,9 @@ ALWAYS_INLINE V activate_grad(V z, V dy) {
 
 ALWAYS_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 ALWAYS_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/** Room for `count` numbers, not set to anything, on a cache line's bound; to be freed. */
+ALWAYS_INLINE float *scratch(int64_t count) { return (float *)aligned_alloc(64, (count * sizeof(float) + 63) / 64 * 64); }
 
 ALWAYS_INLINE float *floats(int64_t count) { return (float *)calloc(count, sizeof(float)); }
 
