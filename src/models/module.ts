@@ -12,12 +12,13 @@ import { matMul, mul, add as plus } from '../graph/ops/math.js';
 import { batchNormInference, batchNormTraining, layerNorm } from '../graph/ops/norm.js';
 import { intConstant } from '../graph/ops/source.js';
 import type { Variable } from '../graph/ops/state.js';
+import { hasWinograd, winogradConv2d } from '../graph/ops/winograd.js';
 import { dimension, knownDimension } from '../graph/types.js';
 import type { Frozen } from './freezing.js';
 import type { Initializer, Layout, Parameter, ParameterStore } from './parameters.js';
 import { globalAveragePool } from './pooling.js';
 import type { StepRandom } from './step-random.js';
-import { type Pair, paddingOf, pairOf, placeWindow } from './window.js';
+import { isPlain3x3, type Pair, paddingOf, pairOf, placeWindow } from './window.js';
 
 export {
   adaptiveAveragePool,
@@ -114,10 +115,19 @@ export class Module {
       channels === inputs &&
       dilation === 1 &&
       hasFusedDepthwise(x, { channels, kernel: height, stride });
+    const window = { kernel, stride, padding, dilation };
+    const { training, frozen } = this.context;
+    // Evaluation keeps to TensorFlow's convolution, whose last bits are nearer to PyTorch's, and what is frozen evaluates.
+    const isTrained = training && !frozen?.module(this.qualify(name));
+    const isWinograd = isTrained && groups === 1 && isPlain3x3(window) && hasWinograd(x, channels);
     return this.within(name, () => {
       if (isFused) {
         const filters = reshape(filter, [height, width, channels, 1]);
         const y = fusedDepthwiseConv2d(x, filters, { stride, padding: paddingOf(x, { ...layer, stride, padding }) });
+        return offset ? addBias(y, cast(offset, x.dtype)) : y;
+      }
+      if (isWinograd) {
+        const y = winogradConv2d(x, filter);
         return offset ? addBias(y, cast(offset, x.dtype)) : y;
       }
       const placed =

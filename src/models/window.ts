@@ -50,6 +50,17 @@ export function paddingOf(
   return [rows?.before ?? 0, rows?.after ?? 0, columns?.before ?? 0, columns?.after ?? 0];
 }
 
+/** Whether there is a window of 3 x 3 pixels around each pixel, zeros beyond the edges. */
+export function isPlain3x3({
+  kernel,
+  stride,
+  padding,
+  dilation = 1,
+}: Omit<Window, 'padding'> & { padding: Pair | 'same' }): boolean {
+  const isPadded = padding === 'same' || pairOf(padding).every((pixels) => pixels === 1);
+  return pairOf(kernel).every((length) => length === 3) && isPadded && stride === 1 && dilation === 1;
+}
+
 /** How many pixels the windows reach beyond each end of an axis, and whether SAME would add just as many. */
 export function axisPadding(
   length: number,

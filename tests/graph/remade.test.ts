@@ -11,6 +11,7 @@ import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
 import { sum } from '#src/graph/ops/math.js';
 import { ops } from '#src/graph/ops/registry.js';
 import { placeholder } from '#src/graph/ops/source.js';
+import { winogradConv2d } from '#src/graph/ops/winograd.js';
 import { nodesBefore } from '#src/graph/substitute.js';
 import type { FloatType } from '#src/graph/types.js';
 
@@ -60,6 +61,12 @@ test('a padded input is made and padded once more', () => {
   ] as const;
   const use = (y: Tensor, graph: Graph) => conv2d(pad(y, padding), filter(graph, [3, 3, channels, 128]), { stride: 2 });
   assert.deepEqual(holders(use).held, []);
+});
+
+test('a convolution with fewer multiplications does so, too', () => {
+  const { backward, held } = holders((y, graph) => winogradConv2d(y, filter(graph, [3, 3, channels, 32])));
+  assert.deepEqual(held, []);
+  assert.ok(backward.some(({ op }) => op === 'DeepCnnWinogradFilterGrad'));
 });
 
 test('depthwise convolutions and scalings take the input of the batch norm before them', () => {

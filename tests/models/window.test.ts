@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { axisPadding, type Window } from '#src/models/window.js';
+import { axisPadding, isPlain3x3, type Window } from '#src/models/window.js';
 
 const lengths = [5, 6, 7, 8, 14, 15];
 const windows: Window[] = [1, 2, 3, 5, 7].flatMap((kernel) =>
@@ -76,4 +76,20 @@ test('height and width have sizes of their own', () => {
   const window: Window = { kernel: [1, 7], stride: 1, padding: [0, 3] };
   assert.deepEqual(axisPadding(9, window, 0), { before: 0, after: 0, isSame: true });
   assert.deepEqual(axisPadding(9, window, 1), { before: 3, after: 3, isSame: true });
+});
+
+test('a plain window of 3 x 3 pixels is known by all of its numbers', () => {
+  const plain = { kernel: 3, stride: 1, padding: 1 };
+  for (const same of [plain, { ...plain, padding: 'same' as const }, { ...plain, kernel: [3, 3] as const }]) {
+    assert.ok(isPlain3x3(same));
+  }
+  const others = [
+    { kernel: 5 },
+    { kernel: [3, 1] as const },
+    { stride: 2 },
+    { padding: 0 },
+    { padding: [1, 0] as const },
+    { dilation: 2 },
+  ];
+  for (const other of others) assert.ok(!isPlain3x3({ ...plain, ...other }), JSON.stringify(other));
 });

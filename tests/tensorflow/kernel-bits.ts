@@ -6,18 +6,21 @@ import { Graph, type Tensor } from '#src/graph/graph.js';
 import { cast } from '#src/graph/ops/array.js';
 import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
-import { mul, sum } from '#src/graph/ops/math.js';
+import { add, mul, sum } from '#src/graph/ops/math.js';
 import { placeholder } from '#src/graph/ops/source.js';
+import { winogradConv2d } from '#src/graph/ops/winograd.js';
 import { float32, openSession } from '#src/graph/session.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 
 const runtime = await openRuntime('cpu');
 const graph = new Graph({ kernels: runtime.kernels });
-const channels = 40;
+const channels = 48;
 const shape = [6, 23, 29, channels];
 const filterShape = [5, 5, channels, 1];
+const squareShape = [3, 3, channels, channels];
 const x = placeholder(graph, 'x', 'float32', shape);
 const filter = placeholder(graph, 'filter', 'float32', filterShape);
+const square = placeholder(graph, 'square', 'float32', squareShape);
 const vector = placeholder(graph, 'vector', 'float32', [channels]);
 const dy = placeholder(graph, 'dy', 'float32', shape);
 
@@ -28,19 +31,21 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
     { x: filtered, scale: vector, offset: vector, runningMean: vector, runningVariance: vector },
     { epsilon: 1e-3, momentum: 0.1, activation: 'silu', pool: true },
   );
-  const y = cast(scaleChannels(normalised.y, cast(normalised.pooled, dtype)), 'float32');
-  const found = gradients(sum(mul(y, dy)), [x, filter, vector]);
+  const scaled = scaleChannels(normalised.y, cast(normalised.pooled, dtype));
+  const y = cast(add(scaled, winogradConv2d(scaled, square)), 'float32');
+  const found = gradients(sum(mul(y, dy)), [x, filter, square, vector]);
   for (const [index, tensor] of [y, normalised.runningVariance, ...found].entries()) {
     outputs[`${dtype}_${index}`] = tensor;
   }
 }
-const session = await openSession(runtime, graph, { all: { inputs: { x, filter, vector, dy }, outputs } });
+const session = await openSession(runtime, graph, { all: { inputs: { x, filter, square, vector, dy }, outputs } });
 const waves = (length: number, step: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin(i * step) + Math.cos(i * i * 0.01));
 const size = shape.reduce((product, length) => product * length);
 const found = session.run('all', {
   x: float32(waves(size, 0.37), shape),
   filter: float32(waves(25 * channels, 0.7), filterShape),
+  square: float32(waves(9 * channels * channels, 0.3), squareShape),
   vector: float32(waves(channels, 1.3).map(Math.abs), [channels]),
   dy: float32(waves(size, 0.11), shape),
 });

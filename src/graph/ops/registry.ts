@@ -15,6 +15,7 @@ import { poolOps } from './pool.js';
 import { remadeOps } from './remade.js';
 import { sourceOps } from './source.js';
 import { stateOps } from './state.js';
+import { winogradOps } from './winograd.js';
 
 const families = [
   ...[
@@ -28,6 +29,7 @@ const families = [
     normOps,
     fusedDepthwiseOps,
     fusedNormOps,
+    winogradOps,
     remadeOps,
     lossOps,
     stateOps,

@@ -19,6 +19,10 @@ typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
 typedef struct TF_KernelBuilder TF_KernelBuilder;
 typedef struct TF_OpKernelConstruction TF_OpKernelConstruction;
 typedef struct TF_OpKernelContext TF_OpKernelContext;
+typedef struct TF_AllocatorAttributes {
+  size_t struct_size;
+  unsigned char on_host;
+} TF_AllocatorAttributes;
 typedef enum TF_DataType { TF_FLOAT = 1, TF_BFLOAT16 = 14 } TF_DataType;
 typedef enum TF_Code { TF_OK = 0, TF_INVALID_ARGUMENT = 3 } TF_Code;
 
@@ -53,6 +57,7 @@ void TF_GetInput(TF_OpKernelContext *, int, TF_Tensor **, TF_Status *);
 TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, TF_DataType, const int64_t *, int, size_t, TF_Status *);
 TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *, const int *, int, int, const int64_t *, int, int *,
                                            TF_Status *);
+TF_Tensor *TF_AllocateTemp(TF_OpKernelContext *, TF_DataType, const int64_t *, int, TF_AllocatorAttributes *, TF_Status *);
 void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction *, TF_Status *);
 void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
 }
@@ -128,6 +133,12 @@ class Call {
     int forwarded;
     return data(hold(TF_ForwardInputOrAllocateOutput(context_, &input, 1, index, shape.data(), (int)shape.size(),
                                                      &forwarded, status_)));
+  }
+
+  /** Room for `count` numbers until the call's end. */
+  float *room(int64_t count) {
+    TF_AllocatorAttributes attributes = {sizeof attributes, 0};
+    return data<float>(hold(TF_AllocateTemp(context_, TF_FLOAT, &count, 1, &attributes, status_)));
   }
 
  private:
@@ -342,6 +353,65 @@ void compute_scale_grad(const Attributes &attributes, TF_OpKernelContext *contex
   if (!call.failed()) attributes.of_type().scale_grad(op);
 }
 
+Winograd winograd_of(Call &call, TF_Tensor *images, TF_Tensor *filter) {
+  Winograd op = {};
+  const auto shape = shape_of(images), window = shape_of(filter);
+  call.require(shape.size() == 4 && window.size() == 4 && window[0] == 3 && window[1] == 3, misfit);
+  if (call.failed()) return op;
+  op.images = shape[0], op.height = shape[1], op.width = shape[2];
+  op.channels = window[2], op.outputs = window[3];
+  op.filter = call.data<float>(filter);
+  call.require(op.channels % 16 == 0 && op.outputs % 16 == 0, misfit);
+  return op;
+}
+
+void run_winograd(const Attributes &attributes, Call &call, Winograd &op) {
+  if (call.failed()) return;
+  const Kernels &kernels = attributes.of_type();
+  op.room = call.room(kernels.winograd_room(op));
+  if (!call.failed()) kernels.winograd(op);
+}
+
+// Inputs: x and the filter [3, 3, C, K], which is float32 whatever x is.
+void compute_winograd(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(0);
+  Winograd op = winograd_of(call, x, call.input(1));
+  call.require(call.failed() || shape_of(x)[3] == op.channels, misfit);
+  if (call.failed()) return;
+  op.x = call.data(x);
+  op.y = call.output(0, attributes.type, {op.images, op.height, op.width, op.outputs});
+  run_winograd(attributes, call, op);
+}
+
+// Inputs: dy and the filter. Output: the gradient at the images.
+void compute_winograd_input_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *dy = call.input(0);
+  Winograd op = winograd_of(call, dy, call.input(1));
+  call.require(call.failed() || shape_of(dy)[3] == op.outputs, misfit);
+  if (call.failed()) return;
+  op.dy = call.data(dy);
+  op.dx = call.output(0, attributes.type, {op.images, op.height, op.width, op.channels});
+  run_winograd(attributes, call, op);
+}
+
+// Inputs: x and dy. Output: the filter's gradient.
+void compute_winograd_filter_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(0), *dy = call.input(1);
+  const auto shape = shape_of(x), gradient = shape_of(dy);
+  const bool fits = shape.size() == 4 && gradient.size() == 4 && shape[0] == gradient[0] && shape[1] == gradient[1] &&
+                    shape[2] == gradient[2] && shape[3] % 16 == 0 && gradient[3] % 16 == 0;
+  call.require(fits, misfit);
+  if (call.failed()) return;
+  Winograd op = {};
+  op.images = shape[0], op.height = shape[1], op.width = shape[2], op.channels = shape[3], op.outputs = gradient[3];
+  op.x = call.data(x), op.dy = call.data(dy);
+  op.dfilter = call.output<float>(0, TF_FLOAT, {3, 3, op.channels, op.outputs});
+  run_winograd(attributes, call, op);
+}
+
 struct OpSpec {
   const char *name;
   std::vector<const char *> attributes, inputs, outputs;
@@ -391,6 +461,17 @@ const std::vector<OpSpec> specs = {
      {"dy: T", "x: T", "by: T", NORM},
      {"dx: T", "dby: T"},
      with_attributes<compute_scale_grad>},
+    {"DeepCnnWinograd", {TYPE}, {"x: T", "filter: float"}, {"y: T"}, with_attributes<compute_winograd>},
+    {"DeepCnnWinogradInputGrad",
+     {TYPE},
+     {"dy: T", "filter: float"},
+     {"dx: T"},
+     with_attributes<compute_winograd_input_grad>},
+    {"DeepCnnWinogradFilterGrad",
+     {TYPE},
+     {"x: T", "dy: T"},
+     {"dfilter: float"},
+     with_attributes<compute_winograd_filter_grad>},
 };
 
 bool has_attribute(const OpSpec &spec, const char *name) {
@@ -434,7 +515,8 @@ void delete_attributes(void *attributes) { delete (Attributes *)attributes; }
 
 void *(*const readers[])(TF_OpKernelConstruction *) = {read_attributes<0>, read_attributes<1>, read_attributes<2>,
                                                        read_attributes<3>, read_attributes<4>, read_attributes<5>,
-                                                       read_attributes<6>};
+                                                       read_attributes<6>, read_attributes<7>, read_attributes<8>,
+                                                       read_attributes<9>};
 
 bool register_op(size_t index) {
   const OpSpec &spec = specs[index];

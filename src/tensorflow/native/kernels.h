@@ -1,5 +1,6 @@
 // What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, depthwise convolution,
-// and scaling of channels, each with its gradients, on images [N, H, W, C] in float32 or bfloat16.
+// convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images [N, H, W, C] in float32 or
+// bfloat16.
 //
 // Sums are made over blocks whose bounds follow from the shapes alone, and added up in order: the bits do not depend on
 // the number of threads.
@@ -67,6 +68,19 @@ struct Scale {
   void *dx, *dby;
 };
 
+/** A convolution by 3 x 3 pixels, stride 1, padded by 1; channels and outputs are multiples of 16. */
+struct Winograd {
+  int64_t images, height, width, channels, outputs;
+  const void *x;
+  const float *filter;  // [3, 3, C, K]
+  const void *dy;
+  // what is wanted, one of them; the others are null
+  void *y, *dx;
+  float *dfilter;
+  /** Room for as many numbers as `winograd_room` says, on a cache line's bound. */
+  float *room;
+};
+
 /** The kernels for one type, compiled for one kind of processor. */
 struct Kernels {
   void (*batch_norm)(const BatchNorm &);
@@ -76,6 +90,8 @@ struct Kernels {
   void (*depthwise_grad)(const Depthwise &);
   void (*scale)(const Scale &);
   void (*scale_grad)(const Scale &);
+  void (*winograd)(const Winograd &);
+  int64_t (*winograd_room)(const Winograd &);
 };
 
 struct KernelSet {

@@ -2,11 +2,13 @@
 #include "kernels_depthwise.h"
 #include "kernels_norm.h"
 #include "kernels_scale.h"
+#include "kernels_winograd.h"
 
 namespace deep_cnn {
 
-#define KERNELS(T) \
-  {batch_norm<T>, batch_norm_grad<T>, normalise<T>, depthwise<T>, depthwise_grad<T>, scale<T>, scale_grad<T>}
+#define KERNELS(T)                                                                            \
+  {batch_norm<T>, batch_norm_grad<T>, normalise<T>, depthwise<T>, depthwise_grad<T>, scale<T>, \
+   scale_grad<T>, winograd<T>,        winograd_room}
 
 extern const KernelSet KERNEL_SET = {KERNELS(float), KERNELS(bfloat)};
 

@@ -15,6 +15,7 @@ import * as pool from './pool.js';
 import * as remade from './remade.js';
 import * as source from './source.js';
 import * as state from './state.js';
+import * as winograd from './winograd.js';
 
 export const forwardCases: readonly ForwardCase[] = [
   source,
@@ -27,6 +28,7 @@ export const forwardCases: readonly ForwardCase[] = [
   norm,
   fusedDepthwise,
   fusedNorm,
+  winograd,
   remade,
   loss,
   state,
@@ -44,5 +46,6 @@ export const gradientCases: readonly GradientCase[] = [
   norm,
   fusedDepthwise,
   fusedNorm,
+  winograd,
   loss,
 ].flatMap(({ backward }) => backward);
