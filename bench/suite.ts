@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type PlotSpec, plotColours, renderPlot, svgToPng } from '#src/reporting/plot.js';
 import { listGpus } from '#src/tensorflow/gpu.js';
+import { processorFlags } from '#src/tensorflow/processor.js';
 import type { Precision } from '#src/training/precision-choice.js';
 import { type Figures, measure, startPytorch } from './start.js';
 
@@ -66,7 +67,7 @@ export async function runSuite(options: SuiteOptions): Promise<string> {
   }
   const date = new Date().toISOString().slice(0, 10);
   const isOnGpu = rows.some(({ peakGpuMb }) => peakGpuMb !== undefined);
-  const processor = (isOnGpu ? listGpus()[0]?.split(',')[0] : cpus()[0]?.model.trim()) ?? 'unknown';
+  const processor = (isOnGpu ? listGpus()[0]?.split(',')[0] : processorName()) ?? 'unknown';
   const { steps, rounds } = options;
   const about = { date, processor, cores: cpus().length, node: process.version, ...versions, steps, rounds };
   const folder = fileURLToPath(new URL('../../bench/results', import.meta.url));
@@ -78,6 +79,14 @@ export async function runSuite(options: SuiteOptions): Promise<string> {
   await writeFile(`${path}.svg`, svg);
   await writeFile(`${path}.png`, await svgToPng(svg));
   return path;
+}
+
+/** The name that the processor gives itself, which may be that of several generations, and its vectors. */
+function processorName(): string | undefined {
+  const flags = processorFlags();
+  const vectors = flags.has('avx512f') ? ['AVX-512'] : flags.has('avx2') ? ['AVX2'] : [];
+  const name = cpus()[0]?.model.trim();
+  return name && [name, ...vectors].join(', ');
 }
 
 /** One network: each setting once, then each a second time, and so on, so that a noisy minute meets all alike. */

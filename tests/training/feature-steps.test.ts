@@ -88,12 +88,14 @@ test('features do not depend on what is trained, nor on the other images of the 
   const steps = await compile({ model: dropping });
   steps.drawWeights(5);
   const batch = tinyBatch(300, 4);
-  const before = steps.features('train', batch);
+  // Without the zeros' signs, which ReLU may leave by an image's place in the batch.
+  const featuresOf = (images: typeof batch) => steps.features('train', images).map((value) => value + 0);
+  const before = featuresOf(batch);
   steps.train(batch, 0.5);
-  assert.deepEqual(steps.features('train', batch), before);
+  assert.deepEqual(featuresOf(batch), before);
   const last = { pixels: batch.pixels.slice(3 * 75), labels: batch.labels.slice(3) };
   const padded = { ...last, pixels: new Uint8Array([...last.pixels, 0]).subarray(0, 75) };
-  assert.deepEqual(steps.features('train', padded), before.slice(3 * 45));
+  assert.deepEqual(featuresOf(padded), before.slice(3 * 45));
 });
 
 test('steps that were not compiled for it have no features', async () => {

@@ -84,15 +84,18 @@ ALWAYS_INLINE void transform_filter_grad(Get u, Put put) {
   put(2, (sum2 - sum) * (1.0f / 3.0f) + u5);
 }
 
-/** Tiles of results, in rows and columns of an image, one image after the other. */
+/**
+ * Tiles of results, in rows and columns of an image, one image after the other. Of each pixel `channels` numbers are taken,
+ * `pixel` apart from the next one's.
+ */
 struct Tiles {
-  int64_t height, width, channels;
+  int64_t height, width, pixel, channels;
   int64_t rows, columns, count;
 };
 
 ALWAYS_INLINE Tiles tiles_of(int64_t images, int64_t height, int64_t width, int64_t channels) {
   const int64_t rows = (height + tile_out - 1) / tile_out, columns = (width + tile_out - 1) / tile_out;
-  return {height, width, channels, rows, columns, images * rows * columns};
+  return {height, width, channels, channels, rows, columns, images * rows * columns};
 }
 
 /** Where a tile of `Size` x `Size` pixels lies that begins at `-Margin` of its results; pixels outside count as zeros. */
@@ -116,8 +119,8 @@ template <class T, bool Grad>
 ALWAYS_INLINE void transform_tile(const T *x, const Tiles &tiles, int64_t tile, float *to, int64_t stride) {
   constexpr int size = Grad ? tile_out : tile_in;
   const Place place = place_of(tiles, tile, Grad ? 0 : 1);
-  const int64_t C = tiles.channels;
-  const T *from = x + ((place.image * tiles.height + place.top) * tiles.width + place.left) * C;
+  const int64_t C = tiles.channels, pixel = tiles.pixel;
+  const T *from = x + ((place.image * tiles.height + place.top) * tiles.width + place.left) * pixel;
   const int top = (int)most(0, -place.top), bottom = (int)least(size, tiles.height - place.top);
   const int left = (int)most(0, -place.left), right = (int)least(size, tiles.width - place.left);
   const bool inside = top == 0 && left == 0 && bottom == size && right == size;
@@ -126,7 +129,7 @@ ALWAYS_INLINE void transform_tile(const T *x, const Tiles &tiles, int64_t tile, 
     for (int j = 0; j < size; j++) {
       const auto put = [&](int i, V v) __attribute__((always_inline)) { half[i][j] = v; };
       const auto within = [&](int i) __attribute__((always_inline)) {
-        return load(from + (i * tiles.width + j) * C + c);
+        return load(from + (i * tiles.width + j) * pixel + c);
       };
       const auto checked = [&](int i) __attribute__((always_inline)) {
         return i >= top && i < bottom && j >= left && j < right ? within(i) : V{};
@@ -152,8 +155,8 @@ ALWAYS_INLINE void transform_tile(const T *x, const Tiles &tiles, int64_t tile, 
 template <class T>
 ALWAYS_INLINE void write_tile(const float *from, int64_t stride, const Tiles &tiles, int64_t tile, T *y) {
   const Place place = place_of(tiles, tile, 0);
-  const int64_t C = tiles.channels;
-  T *to = y + ((place.image * tiles.height + place.top) * tiles.width + place.left) * C;
+  const int64_t C = tiles.channels, pixel = tiles.pixel;
+  T *to = y + ((place.image * tiles.height + place.top) * tiles.width + place.left) * pixel;
   const int bottom = (int)least(tile_out, tiles.height - place.top), right = (int)least(tile_out, tiles.width - place.left);
   for (int64_t c = 0; c < C; c += lanes) {
     V half[tile_out][tile_in];
@@ -165,7 +168,7 @@ ALWAYS_INLINE void write_tile(const float *from, int64_t stride, const Tiles &ti
     for (int i = 0; i < bottom; i++) {
       const auto get = [&](int j) __attribute__((always_inline)) { return half[i][j]; };
       const auto put = [&](int j, V v) __attribute__((always_inline)) {
-        if (j < right) store(to + (i * tiles.width + j) * C + c, v);
+        if (j < right) store(to + (i * tiles.width + j) * pixel + c, v);
       };
       transform_out(get, put);
     }
@@ -233,9 +236,18 @@ void multiply(const float *a, int64_t rows, const float *b, int64_t depth, int64
   }
 }
 
+/**
+ * Channels of results that are computed at a time, out of `outputs`: each channel of theirs, transformed, takes 36 x `depth`
+ * numbers, and all together about 10 MB, so that they stay in a shared cache and leave memory for others.
+ */
+ALWAYS_INLINE int64_t outputs_at_once(int64_t depth, int64_t outputs) {
+  return least(outputs, most(64, 70000 / depth / 64 * 64));
+}
+
 /** What the tasks of one convolution share. */
 struct Convolution {
-  Tiles in, out;
+  Tiles in, out;  // the latter of the outputs at hand
+  int64_t first_output;
   const void *x;
   const float *filter;  // [3, 3, C, K], or, turned, [3, 3, K, C]
   bool turned;
@@ -251,7 +263,7 @@ struct Convolution {
 /** G g G' of 16 columns of one point after the other, each matrix in panels as `multiply` reads them. */
 void pack_filter_task(const void *given, int64_t index) {
   const auto &op = *(const Convolution *)given;
-  const int64_t depth = op.in.channels, columns = op.out.channels;
+  const int64_t depth = op.in.channels, columns = op.out.channels, all = op.out.pixel;
   constexpr int64_t wide = micro_vectors * lanes;
   const int64_t column = index * lanes;
   // Its panel, and its place there.
@@ -265,11 +277,11 @@ void pack_filter_task(const void *given, int64_t index) {
     for (int i = 0; i < 3; i++) {
       for (int j = 0; j < 3; j++) {
         if (op.turned) {
-          const float *from = op.filter + (((2 - i) * 3 + (2 - j)) * columns + column) * depth + c;
+          const float *from = op.filter + (((2 - i) * 3 + (2 - j)) * all + op.first_output + column) * depth + c;
           for (int k = 0; k < lanes; k++) turned[k] = from[k * depth];
           g[i][j] = load(turned);
         } else {
-          g[i][j] = load(op.filter + ((i * 3 + j) * depth + c) * columns + column);
+          g[i][j] = load(op.filter + ((i * 3 + j) * depth + c) * all + op.first_output + column);
         }
       }
     }
@@ -333,7 +345,7 @@ void write_task(const void *given, int64_t index) {
   const auto &op = *(const Convolution *)given;
   const int64_t end = least(op.count, (index + 1) * tiles_in_task), K = op.out.channels;
   for (int64_t t = index * tiles_in_task; t < end; t++) {
-    write_tile(op.out_tiles + t * K, op.out_stride, op.out, op.first + t, (T *)op.y);
+    write_tile(op.out_tiles + t * K, op.out_stride, op.out, op.first + t, (T *)op.y + op.first_output);
   }
 }
 
@@ -355,19 +367,21 @@ ALWAYS_INLINE Convolution convolution_of(const Winograd &given, int64_t *whole) 
   op.in = tiles_of(given.images, given.height, given.width, C);
   op.out = tiles_of(given.images, given.height, given.width, K);
   op.x = op.turned ? given.dy : given.x, op.y = op.turned ? given.dx : given.y, op.filter = given.filter;
-  op.packed_stride = point_stride(C, K);
   op.packed = given.room;
-  *whole = points * op.packed_stride;
   if (C * K <= large_filter) {
+    op.packed_stride = point_stride(C, K);
+    *whole = points * op.packed_stride;
     op.tiles_at_once = tiles_for_task(op.in.count, C, K);
     return op;
   }
+  op.out.channels = outputs_at_once(C, K);
+  op.packed_stride = point_stride(C, op.out.channels);
   // About 16 MB of transforms at a time, so that the filter is read seldom.
-  op.tiles_at_once = least(op.in.count, most(128, (1 << 22) / (points * (C + K))));
-  op.in_stride = point_stride(op.tiles_at_once, C), op.out_stride = point_stride(op.tiles_at_once, K);
-  op.in_tiles = given.room + *whole;
+  op.tiles_at_once = least(op.in.count, most(128, (1 << 22) / (points * (C + op.out.channels))));
+  op.in_stride = point_stride(op.tiles_at_once, C), op.out_stride = point_stride(op.tiles_at_once, op.out.channels);
+  op.in_tiles = op.packed + points * op.packed_stride;
   op.out_tiles = op.in_tiles + points * op.in_stride;
-  *whole += points * (op.in_stride + op.out_stride);
+  *whole = points * (op.packed_stride + op.in_stride + op.out_stride);
   return op;
 }
 
@@ -375,29 +389,34 @@ template <class T>
 void convolve(const Winograd &given) {
   int64_t whole;
   Convolution op = convolution_of(given, &whole);
-  const int64_t K = op.out.channels;
-  parallel(K / lanes, pack_filter_task, &op);
   if (!op.in_tiles) {
-    parallel((op.in.count + op.tiles_at_once - 1) / op.tiles_at_once, convolve_task<T>, &op);
-    return;
+    parallel(op.out.channels / lanes, pack_filter_task, &op);
+    return parallel((op.in.count + op.tiles_at_once - 1) / op.tiles_at_once, convolve_task<T>, &op);
   }
-  for (op.first = 0; op.first < op.in.count; op.first += op.tiles_at_once) {
-    op.count = least(op.tiles_at_once, op.in.count - op.first);
-    const int64_t tasks = (op.count + tiles_in_task - 1) / tiles_in_task;
-    parallel(tasks, transform_task<T>, &op);
-    parallel(points * ((K + columns_in_task - 1) / columns_in_task), multiply_task, &op);
-    parallel(tasks, write_task<T>, &op);
+  const int64_t outputs = op.out.channels;
+  for (; op.first_output < op.out.pixel; op.first_output += outputs) {
+    op.out.channels = least(outputs, op.out.pixel - op.first_output);
+    parallel(op.out.channels / lanes, pack_filter_task, &op);
+    for (op.first = 0; op.first < op.in.count; op.first += op.tiles_at_once) {
+      op.count = least(op.tiles_at_once, op.in.count - op.first);
+      const int64_t tasks = (op.count + tiles_in_task - 1) / tiles_in_task;
+      // All tiles at once are there from the outputs before.
+      if (op.first_output == 0 || op.count < op.in.count) parallel(tasks, transform_task<T>, &op);
+      parallel(points * ((op.out.channels + columns_in_task - 1) / columns_in_task), multiply_task, &op);
+      parallel(tasks, write_task<T>, &op);
+    }
   }
 }
 
 /** What the tasks of a filter's gradient share. */
 struct FilterGrad {
-  Tiles in, out;
+  Tiles in, out;  // the latter of the outputs at hand
   const void *x, *dy;
-  int64_t tiles_at_once, first, count;  // the latter two: of the tiles at hand
+  int64_t first_output, tiles_at_once, first, count;  // the latter two: of the tiles at hand
+  bool transforms_in;  // else x is there from the outputs before
   int64_t in_stride, out_stride, sum_stride;
-  float *in_tiles, *out_tiles;  // [36][count][C] and [36][count][K]
-  float *sums;  // [36][C][K]
+  float *in_tiles, *out_tiles;  // [36][count][C] and [36][count][outputs at hand]
+  float *sums;  // [36][C][outputs at hand]
   float *dfilter;
 };
 
@@ -406,8 +425,10 @@ void transform_both_task(const void *given, int64_t index) {
   const auto &op = *(const FilterGrad *)given;
   const int64_t end = least(op.count, (index + 1) * tiles_in_task);
   for (int64_t t = index * tiles_in_task; t < end; t++) {
-    transform_tile<T, false>((const T *)op.x, op.in, op.first + t, op.in_tiles + t * op.in.channels, op.in_stride);
-    transform_tile<T, true>((const T *)op.dy, op.out, op.first + t, op.out_tiles + t * op.out.channels, op.out_stride);
+    if (op.transforms_in) {
+      transform_tile<T, false>((const T *)op.x, op.in, op.first + t, op.in_tiles + t * op.in.channels, op.in_stride);
+    }
+    transform_tile<T, true>((const T *)op.dy + op.first_output, op.out, op.first + t, op.out_tiles + t * op.out.channels, op.out_stride);
   }
 }
 
@@ -473,6 +494,7 @@ void filter_sum_task(const void *given, int64_t index) {
 void write_filter_task(const void *given, int64_t index) {
   const auto &op = *(const FilterGrad *)given;
   const int64_t C = op.in.channels, K = op.out.channels;
+  float *to = op.dfilter + index * op.out.pixel + op.first_output;
   for (int64_t k = 0; k < K; k += lanes) {
     const float *from = op.sums + index * K + k;
     V half[3][tile_in];
@@ -484,7 +506,7 @@ void write_filter_task(const void *given, int64_t index) {
     for (int i = 0; i < 3; i++) {
       transform_filter_grad([&](int j) __attribute__((always_inline)) { return half[i][j]; },
                             [&](int j, V v) __attribute__((always_inline)) {
-                              store(op.dfilter + ((i * 3 + j) * C + index) * K + k, v);
+                              store(to + (i * 3 + j) * C * op.out.pixel + k, v);
                             });
     }
   }
@@ -496,10 +518,11 @@ ALWAYS_INLINE FilterGrad filter_grad_of(const Winograd &given, int64_t *whole) {
   op.in = tiles_of(given.images, given.height, given.width, C);
   op.out = tiles_of(given.images, given.height, given.width, K);
   op.x = given.x, op.dy = given.dy, op.dfilter = given.dfilter;
+  op.out.channels = outputs_at_once(C, K);
   // About 8 MB of transforms at a time.
-  op.tiles_at_once = least(op.in.count, most(64, (1 << 21) / (points * (C + K))));
-  op.in_stride = point_stride(op.tiles_at_once, C), op.out_stride = point_stride(op.tiles_at_once, K);
-  op.sum_stride = point_stride(C, K);
+  op.tiles_at_once = least(op.in.count, most(64, (1 << 21) / (points * (C + op.out.channels))));
+  op.in_stride = point_stride(op.tiles_at_once, C), op.out_stride = point_stride(op.tiles_at_once, op.out.channels);
+  op.sum_stride = point_stride(C, op.out.channels);
   op.in_tiles = given.room, op.out_tiles = op.in_tiles + points * op.in_stride;
   op.sums = op.out_tiles + points * op.out_stride;
   *whole = points * (op.in_stride + op.out_stride + op.sum_stride);
@@ -510,12 +533,17 @@ template <class T>
 void convolve_filter_grad(const Winograd &given) {
   int64_t whole;
   FilterGrad op = filter_grad_of(given, &whole);
-  for (op.first = 0; op.first < op.in.count; op.first += op.tiles_at_once) {
-    op.count = least(op.tiles_at_once, op.in.count - op.first);
-    parallel((op.count + tiles_in_task - 1) / tiles_in_task, transform_both_task<T>, &op);
-    parallel(points * strips_of(op.out.channels), filter_sum_task, &op);
+  const int64_t outputs = op.out.channels;
+  for (; op.first_output < op.out.pixel; op.first_output += outputs) {
+    op.out.channels = least(outputs, op.out.pixel - op.first_output);
+    for (op.first = 0; op.first < op.in.count; op.first += op.tiles_at_once) {
+      op.count = least(op.tiles_at_once, op.in.count - op.first);
+      op.transforms_in = op.first_output == 0 || op.count < op.in.count;
+      parallel((op.count + tiles_in_task - 1) / tiles_in_task, transform_both_task<T>, &op);
+      parallel(points * strips_of(op.out.channels), filter_sum_task, &op);
+    }
+    parallel(op.in.channels, write_filter_task, &op);
   }
-  parallel(op.in.channels, write_filter_task, &op);
 }
 
 template <class T>
