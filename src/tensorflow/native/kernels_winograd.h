@@ -519,8 +519,8 @@ ALWAYS_INLINE FilterGrad filter_grad_of(const Winograd &given, int64_t *whole) {
   op.out = tiles_of(given.images, given.height, given.width, K);
   op.x = given.x, op.dy = given.dy, op.dfilter = given.dfilter;
   op.out.channels = outputs_at_once(C, K);
-  // About 8 MB of transforms at a time.
-  op.tiles_at_once = least(op.in.count, most(64, (1 << 21) / (points * (C + op.out.channels))));
+  // About 4 MB of transforms at a time.
+  op.tiles_at_once = least(op.in.count, most(64, (1 << 20) / (points * (C + op.out.channels))));
   op.in_stride = point_stride(op.tiles_at_once, C), op.out_stride = point_stride(op.tiles_at_once, op.out.channels);
   op.sum_stride = point_stride(C, op.out.channels);
   op.in_tiles = given.room, op.out_tiles = op.in_tiles + points * op.in_stride;
