@@ -157,7 +157,9 @@ async function evaluate(network: OpenedNetwork, { images, classes, values, tell,
     import('../inference/evaluation/evaluation.js'),
     import('../reporting/scan-progress.js'),
   ]);
-  const { classifier, device, precision } = await startClassifier(network, values);
+  const { classifier, device, precision } = await startClassifier(network, values, {
+    batchSize: values.batch_size,
+  });
   const evaluation = new Evaluation(classes);
   const unreadable: { path: string; reason: string }[] = [];
   const progress = createScanProgress(screen);

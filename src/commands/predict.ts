@@ -140,7 +140,7 @@ async function predict(
   const explain = explains ? (probabilities: Float32Array) => explained ?? mostLikely(probabilities) : undefined;
   const format = values.json ? predictions.jsonPredictions(topK) : predictions.csvPredictions(topK, { explains });
   const predictionOf = predictions.createPredictor(network.classes, topK);
-  const { classifier } = await startClassifier(network, values, { explains });
+  const { classifier } = await startClassifier(network, values, { explains, batchSize });
   const counts = { read: 0, unreadable: 0, known: 0, correct: 0, seconds: 0 };
   const started = performance.now();
   try {

@@ -56,6 +56,7 @@ async function runServe(values: Values): Promise<number> {
     import('../serve/server.js'),
   ]);
   const network = await openNetwork(values);
+  // Most requests bring one image.
   const { classifier: ofBatches, device, precision } = await startClassifier(network, values);
   const { model, name, classes, preprocessing } = network;
   const site = createSite(new Map([...exportTfjs(network), ...(await pageFiles())]));

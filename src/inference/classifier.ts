@@ -6,6 +6,7 @@ import { Graph, type Tensor } from '../graph/graph.js';
 import { exp } from '../graph/ops/activation.js';
 import { logSoftmax } from '../graph/ops/loss.js';
 import { placeholder } from '../graph/ops/source.js';
+import { winogradKernels } from '../graph/ops/winograd.js';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.js';
 import { foldConstants } from '../graph/passes/fold-constants.js';
 import { type Thawed, thaw } from '../graph/passes/thaw.js';
@@ -52,16 +53,19 @@ export interface ClassifierOptions {
   precision?: FloatType;
   /** Whether `explain` is wanted; it takes no time unless it is used. */
   explains?: boolean;
+  /** How many images most batches have, 1 by default: for what computes them fastest, any number can be computed. */
+  batchSize?: number;
 }
 
 /** Compiles a network. Its weights may be freed afterwards. */
 export async function openClassifier(
   network: TrainedNetwork,
   runtime: Runtime,
-  { precision = 'float32', explains = false }: ClassifierOptions = {},
+  { precision = 'float32', explains = false, batchSize = 1 }: ClassifierOptions = {},
 ): Promise<Classifier> {
   const { kernels, slowTypes } = runtime;
-  const { values, ...signatures } = classifierSignatures(network, { precision, explains, kernels, slowTypes });
+  const parts = { precision, explains, kernels: kernelsFor(precision, batchSize, kernels), slowTypes };
+  const { values, ...signatures } = classifierSignatures(network, parts);
   const session = await openSession<'load' | 'classify' | 'explain'>(runtime, graphOf(signatures.classify), signatures);
   if (signatures.load) {
     session.run('load', Object.fromEntries([...values].map(([name, { data, shape }]) => [name, float32(data, shape)])));
@@ -100,6 +104,18 @@ const leastVariable = 2 ** 18;
 
 const graphOf = ({ outputs }: Signature): Graph => defined(Object.values(outputs)[0], 'no outputs').graph;
 
+/** From so many images on it is worth while to transform the filters of large convolutions. */
+const manyImages = 4;
+
+/**
+ * In bfloat16 all of our kernels, which give the very numbers that training measures. In float32 convolutions with batch norms
+ * folded into them are faster than our kernels for those; of float16 they know nothing.
+ */
+function kernelsFor(precision: FloatType, batchSize: number, kernels: ReadonlySet<string>): ReadonlySet<string> {
+  if (precision === 'bfloat16') return kernels;
+  return batchSize >= manyImages ? winogradKernels(kernels) : new Set();
+}
+
 interface SignatureOptions {
   precision: FloatType;
   explains: boolean;
@@ -111,9 +127,7 @@ function classifierSignatures(
   network: TrainedNetwork,
   { precision, explains, kernels, slowTypes }: SignatureOptions,
 ): { load?: Signature; classify: Signature; explain?: Signature; values: Thawed<string>['values'] } {
-  // In float32 TensorFlow's own ops, with batch norms folded into them, are a sixth faster than our kernels. In bfloat16 the
-  // kernels give the very numbers that training measures; of float16 they know nothing.
-  const graph = new Graph({ kernels: precision === 'bfloat16' ? kernels : undefined, widens: slowTypes });
+  const graph = new Graph({ kernels, widens: slowTypes });
   const pixels = placeholder(graph, 'pixels', 'int32', [null]);
   const count = placeholder(graph, 'count', 'int32', [1]);
   const { preprocessing } = network;

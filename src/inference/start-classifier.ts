@@ -3,7 +3,7 @@
 import type { ComputeChoice } from '../options/network-options.js';
 import { openRuntime } from '../tensorflow/runtime.js';
 import { floatTypeOf, type Precision } from '../training/precision-choice.js';
-import { type Classifier, openClassifier } from './classifier.js';
+import { type Classifier, type ClassifierOptions, openClassifier } from './classifier.js';
 import type { NetworkFile } from './network-file.js';
 
 export interface StartedClassifier {
@@ -19,12 +19,16 @@ export interface StartedClassifier {
 export async function startClassifier(
   network: NetworkFile,
   wanted: Pick<ComputeChoice, 'device' | 'gpu_memory_limit' | 'precision'>,
-  { explains = false }: { explains?: boolean } = {},
+  { explains = false, batchSize = 1 }: Pick<ClassifierOptions, 'explains' | 'batchSize'> = {},
 ): Promise<StartedClassifier> {
   const runtime = await openRuntime(wanted.device, { gpuMemoryMegabytes: wanted.gpu_memory_limit });
   const { device } = runtime;
   const precision = wanted.precision === 'auto' ? trainedPrecision(network, device) : wanted.precision;
-  const classifier = await openClassifier(network, runtime, { precision: floatTypeOf(precision), explains });
+  const classifier = await openClassifier(network, runtime, {
+    precision: floatTypeOf(precision),
+    explains,
+    batchSize,
+  });
   return { classifier, device, precision };
 }
 

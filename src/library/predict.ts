@@ -49,8 +49,8 @@ export async function loadModel(options: ModelOptions): Promise<LoadedModel> {
     import('./run-images.js'),
   ]);
   const network = await openNetwork(values);
-  const { classifier } = await startClassifier(network, values);
   const { batch_size: batchSize, workers } = values;
+  const { classifier } = await startClassifier(network, values, { batchSize });
   const { model, classes, preprocessing } = network;
   return {
     model,

@@ -7,7 +7,7 @@ import { cast, reshape, shapeOf, slice } from '../graph/ops/array.js';
 import { addBias, conv2d } from '../graph/ops/conv.js';
 import { depthwiseConv2d } from '../graph/ops/depthwise.js';
 import { fusedDepthwiseConv2d, hasFusedDepthwise } from '../graph/ops/fused-depthwise.js';
-import { fusedBatchNorm, hasFusedNorm } from '../graph/ops/fused-norm.js';
+import { fusedBatchNorm, fusedBatchNormInference, hasFusedNorm } from '../graph/ops/fused-norm.js';
 import { matMul, mul, add as plus } from '../graph/ops/math.js';
 import { batchNormInference, batchNormTraining, layerNorm } from '../graph/ops/norm.js';
 import { intConstant } from '../graph/ops/source.js';
@@ -116,10 +116,7 @@ export class Module {
       dilation === 1 &&
       hasFusedDepthwise(x, { channels, kernel: height, stride });
     const window = { kernel, stride, padding, dilation };
-    const { training, frozen } = this.context;
-    // Evaluation keeps to TensorFlow's convolution, whose last bits are nearer to PyTorch's, and what is frozen evaluates.
-    const isTrained = training && !frozen?.module(this.qualify(name));
-    const isWinograd = isTrained && groups === 1 && isPlain3x3(window) && hasWinograd(x, channels);
+    const isWinograd = groups === 1 && isPlain3x3(window) && hasWinograd(x, channels);
     return this.within(name, () => {
       if (isFused) {
         const filters = reshape(filter, [height, width, channels, 1]);
@@ -174,12 +171,17 @@ export class Module {
         return activation ? activation(sum) : sum;
       };
       const isFixed = !this.context.training || this.context.frozen?.parameter(meanParameter.name);
-      if (isFixed) return { y: after(batchNormInference(inputs, { epsilon })) };
       const note = (moved: { runningMean: Tensor; runningVariance: Tensor }) => {
         this.context.statistics.push({ variable: meanParameter.variable, value: moved.runningMean });
         this.context.statistics.push({ variable: varianceParameter.variable, value: moved.runningVariance });
       };
       const fused = activation ? activationName(activation) : 'none';
+      if (isFixed) {
+        // oneDNN would apply a batch norm in float32 number by number behind some convolutions, as those of a single image.
+        const isKernel = !this.context.training && fused && x.dtype === 'float32' && hasFusedNorm(x);
+        if (isKernel) return { y: fusedBatchNormInference({ ...inputs, side }, { epsilon, activation: fused }) };
+        return { y: after(batchNormInference(inputs, { epsilon })) };
+      }
       if (fused && hasFusedNorm(x)) {
         const moved = fusedBatchNorm({ ...inputs, side }, { epsilon, momentum, activation: fused, pool });
         note(moved);

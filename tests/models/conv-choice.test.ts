@@ -1,4 +1,4 @@
-// Which kernels convolve by 3 x 3 pixels, with stride 1: ours where a network trains, TensorFlow's where it evaluates.
+// Where our kernels convolve by 3 x 3 pixels, and where they normalise in evaluation.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,25 +19,37 @@ const options: StepGraphOptions = {
 };
 const winograd = ['DeepCnnWinograd', 'DeepCnnWinogradInputGrad', 'DeepCnnWinogradFilterGrad'];
 
-/** How many of these kernels a training step has, and an evaluation. */
-function countsOf(more: Partial<StepGraphOptions>): { step: number[]; evaluation: number } {
+/** How many of these kernels a training step has, and of what kinds an evaluation's convolutions and batch norms are. */
+function countsOf(more: Partial<StepGraphOptions>): { step: number[]; evaluation: Record<string, number> } {
   const { signatures } = buildStepGraph({ ...options, ...more });
   const of = (name: 'train_step' | 'eval_step') =>
     [...nodesBefore(Object.values(signatures[name].outputs))].map(({ op }) => op);
-  const step = of('train_step');
+  const [step, evaluation] = [of('train_step'), of('eval_step')];
+  const count = (list: readonly string[], op: string) => list.filter((each) => each === op).length;
+  const kinds = ['Conv2D', 'DeepCnnWinograd', 'FusedBatchNormV3', 'DeepCnnNormalise', 'Relu', 'AddV2'];
   return {
-    step: winograd.map((op) => step.filter((each) => each === op).length),
-    evaluation: of('eval_step').filter((op) => op.startsWith('DeepCnnWinograd')).length,
+    step: winograd.map((op) => count(step, op)),
+    evaluation: Object.fromEntries(kinds.map((op) => [op, count(evaluation, op)])),
   };
 }
 
-test('the thirteen convolutions of ResNet-18 that have such windows, and no evaluation', () => {
-  assert.deepEqual(countsOf({}), { step: [13, 13, 13], evaluation: 0 });
+test('thirteen convolutions of ResNet-18 have such windows, and its batch norms take sums and ReLUs with them', () => {
+  const { step, evaluation } = countsOf({});
+  assert.deepEqual(step, [13, 13, 13]);
+  const { AddV2: additions, ...kinds } = evaluation;
+  assert.deepEqual(kinds, { Conv2D: 7, DeepCnnWinograd: 13, FusedBatchNormV3: 0, DeepCnnNormalise: 20, Relu: 0 });
+  // An epsilon each, and the last layer's bias.
+  assert.ok(additions !== undefined && additions <= 21, `${additions} additions`);
 });
 
-test('what is frozen evaluates', () => {
-  assert.deepEqual(countsOf({ freeze: 'layer2' }).step, [6, 6, 6]);
-  assert.deepEqual(countsOf({ freeze: 'backbone' }).step, [0, 0, 0]);
+test('what is frozen has no gradients', () => {
+  assert.deepEqual(countsOf({ freeze: 'layer2' }).step, [13, 6, 6]);
+  assert.deepEqual(countsOf({ freeze: 'backbone' }).step, [13, 0, 0]);
+});
+
+test('batch norms of bfloat16 are TensorFlow’s in evaluation', () => {
+  const { evaluation } = countsOf({ precision: 'bfloat16' });
+  assert.deepEqual([evaluation['FusedBatchNormV3'], evaluation['DeepCnnNormalise']], [20, 0]);
 });
 
 test('no other type than float32 but where it would be widened', () => {

@@ -5,8 +5,10 @@ import type { Attributes, Tensor } from '../graph.js';
 import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
 import { dimension, sameShape } from '../types.js';
 import type { ActivationName } from './activation.js';
+import { add, rsqrt } from './math.js';
 import type { BatchNormInputs } from './norm.js';
-import { activationCodes, type Norm, normAttributes, normBefore, remadeOps } from './remade.js';
+import { activationCodes, type Norm, normAttributes, normalise, normBefore, remadeOps } from './remade.js';
+import { floatConstant } from './source.js';
 
 interface FusedNormOptions {
   epsilon: number;
@@ -121,6 +123,16 @@ export function fusedBatchNorm(
     runningVariance: output(node, 2),
     pooled: output(node, 5),
   };
+}
+
+/** The same by the running statistics, for evaluation: it has no gradient. */
+export function fusedBatchNormInference(
+  { x, scale, offset, runningMean, runningVariance, side }: BatchNormInputs & { side?: Tensor | undefined },
+  { epsilon, activation }: Pick<FusedNormOptions, 'epsilon' | 'activation'>,
+): Tensor {
+  const rstd = rsqrt(add(runningVariance, floatConstant(x.graph, epsilon)));
+  const constants = [scale, offset, runningMean, rstd];
+  return normalise({ x, constants, activation: { int: activationCodes[activation] } }, side);
 }
 
 /** Whether the graph has the kernels of this file for x's type. */

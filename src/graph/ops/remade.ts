@@ -20,9 +20,17 @@ export interface Norm {
 const normaliseOp: OpDefinition<Pick<Norm, 'activation'>> = {
   op: 'DeepCnnNormalise',
   outputs: ([x]) => (x ? [x] : []),
-  attributes: ([x], { activation }) => ({ T: { dtype: x?.dtype ?? 'float32' }, activation }),
+  attributes: ([x, , , , , side], { activation }) => ({
+    T: { dtype: x?.dtype ?? 'float32' },
+    activation,
+    sides: { int: side ? 1 : 0 },
+  }),
   gradient: 'final',
 };
+
+/** activation(scale (x - mean) rstd + offset + side), where there is a side; it has no gradient. */
+export const normalise = ({ x, constants, activation }: Norm, side?: Tensor): Tensor =>
+  apply(normaliseOp, [x, ...constants, ...(side ? [side] : [])], { activation });
 
 export const remadeOps: OpFamily = [normaliseOp];
 
@@ -64,7 +72,5 @@ export function remade(y: Tensor, dy: Tensor): Tensor {
     return graph.after([dy.node], () => copyNode(node, [again, ...more], graph)).outputs[0] ?? y;
   }
   const norm = normBefore(y);
-  if (!norm) return y;
-  const { x, constants, activation } = norm;
-  return graph.after([dy.node], () => apply(normaliseOp, [x, ...constants], { activation }));
+  return norm ? graph.after([dy.node], () => normalise(norm)) : y;
 }

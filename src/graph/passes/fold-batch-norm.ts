@@ -21,7 +21,7 @@ export function foldBatchNorm<K extends string>(tensors: Readonly<Record<K, Tens
   });
 }
 
-const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'DepthwiseConv2dNative']);
+const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'DepthwiseConv2dNative', 'DeepCnnWinograd']);
 
 function folded(node: Node, x: Tensor, statistics: readonly Tensor[]): Tensor[] | undefined {
   const hasBias = x.node.op === 'BiasAdd';

@@ -250,19 +250,21 @@ const Norm *norm_of(const Attributes &attributes, Call &call, int first, int64_t
   return &into;
 }
 
-// Inputs: x, scale, offset, the batch's mean and 1 / deviation. Output: the y that batch norm made of them, to the bit.
+// Inputs: x, scale, offset, the batch's mean and 1 / deviation, and what is added before the activation, if anything.
+// Output: the y that batch norm made of them, to the bit.
 void compute_normalise(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
-  TF_Tensor *in[5] = {};
-  for (int i = 0; i < 5; i++) in[i] = call.input(i);
+  TF_Tensor *in[6] = {};
+  for (int i = 0; i < call.inputs() && i < 6; i++) in[i] = call.input(i);
   const auto shape = shape_of(in[0]);
   call.require(shape.size() == 4, misfit);
   for (int i = 1; i < 5 && !call.failed(); i++) call.require(size_of(in[i]) == shape[3], misfit);
+  call.require(!in[5] || shape_of(in[5]) == shape, misfit);
   if (call.failed()) return;
   BatchNorm op = {};
   op.rows = shape[0] * shape[1] * shape[2], op.image_rows = shape[1] * shape[2], op.channels = shape[3];
   op.activation = attributes.activation;
-  op.x = call.data(in[0]);
+  op.x = call.data(in[0]), op.side = call.data(in[5]);
   op.scale = call.data<float>(in[1]), op.offset = call.data<float>(in[2]);
   op.mean = call.data<float>(in[3]), op.rstd = call.data<float>(in[4]);
   op.y = call.output(0, attributes.type, shape);
@@ -441,8 +443,8 @@ const std::vector<OpSpec> specs = {
      {"dx: T", "dscale: float", "doffset: float", "dside: T"},
      with_attributes<compute_batch_norm_grad>},
     {"DeepCnnNormalise",
-     {TYPE, ACTIVATION},
-     {"x: T", "scale: float", "offset: float", "mean: float", "rstd: float"},
+     {TYPE, ACTIVATION, "sides: int >= 0"},
+     {"x: T", "scale: float", "offset: float", "mean: float", "rstd: float", "side: sides * T"},
      {"y: T"},
      with_attributes<compute_normalise>},
     {"DeepCnnDepthwise",

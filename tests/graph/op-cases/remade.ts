@@ -1,10 +1,11 @@
 import { gradients } from '#src/graph/autodiff.js';
 import type { Tensor } from '#src/graph/graph.js';
-import type { ActivationName } from '#src/graph/ops/activation.js';
+import { type ActivationName, relu, silu } from '#src/graph/ops/activation.js';
 import { cast, pad } from '#src/graph/ops/array.js';
 import { type FusedDepthwiseOptions, fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
-import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
-import { mul, sub, sum } from '#src/graph/ops/math.js';
+import { fusedBatchNorm, fusedBatchNormInference, scaleChannels } from '#src/graph/ops/fused-norm.js';
+import { add, mul, sub, sum } from '#src/graph/ops/math.js';
+import { batchNormInference } from '#src/graph/ops/norm.js';
 import { remade } from '#src/graph/ops/remade.js';
 import { identity } from '#src/graph/ops/source.js';
 import { type ForwardCase, forwardCase, type GradientCase } from '../op-case.js';
@@ -69,6 +70,29 @@ const normalising = (dtype: Remade, activation: ActivationName) =>
     expected: expectZeros(0),
   });
 
+/** By the running statistics, with a sum or without, against TensorFlow's ops. */
+const evaluating = (activation: 'none' | 'relu' | 'silu', adds: boolean) =>
+  forwardCase({
+    op: 'DeepCnnNormalise',
+    name: `${activation} ${adds ? 'of a sum ' : ''}in evaluation`,
+    inputs: [
+      noisy(1, [3, 5, 7, channels], { dynamic: true }),
+      noisy(2, [3, 5, 7, channels], { dynamic: true }),
+      parameters[0],
+      parameters[1],
+      floats([channels], (c) => c / 7 - 1),
+      floats([channels], (c) => 0.5 + c / 10),
+    ] as const,
+    build: ([x, other, scale, offset, runningMean, runningVariance]) => {
+      const inputs = { x, scale, offset, runningMean, runningVariance };
+      const found = fusedBatchNormInference({ ...inputs, ...(adds && { side: other }) }, { epsilon: 1e-3, activation });
+      const z = batchNormInference(inputs, { epsilon: 1e-3 });
+      const sum = adds ? add(z, other) : z;
+      return sub(found, activation === 'none' ? sum : { relu, silu }[activation](sum));
+    },
+    expected: expectZeros(1e-5),
+  });
+
 const scaling = (dtype: Remade) =>
   forwardCase({
     op: 'DeepCnnScaleGrad',
@@ -109,7 +133,14 @@ const convolving = (dtype: Remade, kernel: number, { stride, padding }: FusedDep
   });
 };
 
-export const forward: ForwardCase[] = types.flatMap((dtype) => [
+const inEvaluation = [
+  evaluating('none', false),
+  evaluating('silu', false),
+  evaluating('relu', true),
+  evaluating('none', true),
+];
+
+const inBackward = types.flatMap((dtype) => [
   ...(['relu', 'relu6', 'hardSwish'] as const).map((activation) => normalising(dtype, activation)),
   ...(dtype === 'float32' ? [normalising(dtype, 'silu')] : []),
   scaling(dtype),
@@ -120,5 +151,7 @@ export const forward: ForwardCase[] = types.flatMap((dtype) => [
     convolving(dtype, 3, { stride: 2, padding: [0, 0, 0, 0] }, images),
   ]),
 ]);
+
+export const forward: ForwardCase[] = [...inEvaluation, ...inBackward];
 
 export const backward: GradientCase[] = [];

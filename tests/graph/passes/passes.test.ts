@@ -9,6 +9,7 @@ import { add, matMul } from '#src/graph/ops/math.js';
 import { batchNormInference } from '#src/graph/ops/norm.js';
 import { floatConstant, identity, intConstant, placeholder } from '#src/graph/ops/source.js';
 import { Variable } from '#src/graph/ops/state.js';
+import { winogradConv2d } from '#src/graph/ops/winograd.js';
 import { floatsOf } from '#src/graph/passes/constants.js';
 import { foldBatchNorm } from '#src/graph/passes/fold-batch-norm.js';
 import { foldConstants } from '#src/graph/passes/fold-constants.js';
@@ -124,6 +125,19 @@ describe('batch norm is folded into', () => {
       await assertSame(before, after);
     });
   }
+});
+
+const noKernels = runtime.kernels.size === 0 && 'there are no kernels for this processor';
+
+test('batch norm is folded into a convolution by our kernels', { skip: noKernels }, async () => {
+  const { x } = start([null, 5, 5, 16]);
+  const shape = [3, 3, 16, 32];
+  const weights = numbers(elementCount(shape)).map((value) => value / 10);
+  const filters = floatConstant(x.graph, weights, shape);
+  const before = { x, y: normalised(winogradConv2d(x, filters)) };
+  const after = foldBatchNorm(before);
+  assert.deepEqual(opsOf(after), ['DeepCnnWinograd', 'BiasAdd']);
+  await assertSame(before, after);
 });
 
 describe('batch norm stays', () => {
