@@ -16,8 +16,8 @@ ALWAYS_INLINE int64_t parts_of_image(int64_t images, int64_t rows) {
 ALWAYS_INLINE int64_t channel_of(int64_t vector, int64_t channels) { return least(vector * lanes, channels - lanes); }
 
 /**
- * One row of results, of a vector of channels. `x` and `y` point at the channels of the first pixel of an image and of the row,
- * `filter` at K x K vectors.
+ * One row of results, of a vector of channels. `x` and `y` point at the channels of the first pixel of an image and of the
+ * row, `filter` at K x K vectors.
  */
 template <class T, int K, int S>
 ALWAYS_INLINE void convolve_row(const Depthwise &op, const T *x, const V *filter, T *y, int64_t row) {

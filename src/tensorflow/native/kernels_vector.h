@@ -1,6 +1,6 @@
 // Vectors as long as the processor's registers, of VECTOR_BYTES (the compiler keeps longer ones in memory), and what is
-// computed on them. Nothing of the standard library is used in what is compiled for one kind of processor: a function of it that is shared with the rest of the
-// program would be, too.
+// computed on them. Nothing of the standard library is used in what is compiled for one kind of processor: a function of it
+// that is shared with the rest of the program would be, too.
 #pragma once
 
 #include <stdint.h>

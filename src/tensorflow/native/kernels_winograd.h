@@ -175,7 +175,7 @@ ALWAYS_INLINE void write_tile(const float *from, int64_t stride, const Tiles &ti
   }
 }
 
-/** `R` rows of a [.., depth] times a panel [depth, 16 x Vectors]: added to c where `add`, else put there. */
+/** `R` rows of a [.., depth] times a panel [depth, `lanes` x Vectors]: added to c where `add`, else put there. */
 template <int R, int Vectors>
 ALWAYS_INLINE void multiply_rows(const float *a, int64_t a_stride, const float *panel, int64_t depth, float *c,
                                  int64_t c_stride, bool add) {
@@ -223,7 +223,7 @@ ALWAYS_INLINE void multiply_panel(const float *a, int64_t rows, const float *pan
   }
 }
 
-/** Columns `first` to `end` of c [rows, columns] = a [rows, depth] times b, which lies in panels (see `pack_filter_task`). */
+/** Columns `first` to `end` of c [rows, columns] = a [rows, depth] times b, which lies in panels as by `pack_filter_task`. */
 void multiply(const float *a, int64_t rows, const float *b, int64_t depth, int64_t first, int64_t end, int64_t columns,
               float *c) {
   constexpr int64_t wide = micro_vectors * lanes;
@@ -251,7 +251,7 @@ struct Convolution {
   const void *x;
   const float *filter;  // [3, 3, C, K], or, turned, [3, 3, K, C]
   bool turned;
-  float *packed;  // [36][C x K, in panels of up to 16 x micro_vectors columns]
+  float *packed;  // [36][C x K, in panels of up to `lanes` x micro_vectors columns]
   int64_t packed_stride;
   void *y;
   int64_t tiles_at_once;
@@ -260,7 +260,7 @@ struct Convolution {
   int64_t first, count, in_stride, out_stride;
 };
 
-/** G g G' of 16 columns of one point after the other, each matrix in panels as `multiply` reads them. */
+/** G g G' of a vector of columns, of one point after the other, each matrix in panels as `multiply` reads them. */
 void pack_filter_task(const void *given, int64_t index) {
   const auto &op = *(const Convolution *)given;
   const int64_t depth = op.in.channels, columns = op.out.channels, all = op.out.pixel;
@@ -428,11 +428,12 @@ void transform_both_task(const void *given, int64_t index) {
     if (op.transforms_in) {
       transform_tile<T, false>((const T *)op.x, op.in, op.first + t, op.in_tiles + t * op.in.channels, op.in_stride);
     }
-    transform_tile<T, true>((const T *)op.dy + op.first_output, op.out, op.first + t, op.out_tiles + t * op.out.channels, op.out_stride);
+    transform_tile<T, true>((const T *)op.dy + op.first_output, op.out, op.first + t, op.out_tiles + t * op.out.channels,
+                            op.out_stride);
   }
 }
 
-/** Adds the products of `R` columns of a [count, C] with 16 x Vectors of b [count, K] to c [C, K]. */
+/** Adds the products of `R` columns of a [count, C] with `lanes` x Vectors of b [count, K] to c [C, K]. */
 template <int R, int Vectors>
 ALWAYS_INLINE void multiply_columns(const float *a, int64_t a_stride, const float *b, int64_t b_stride, int64_t count,
                                     float *c, int64_t c_stride, bool add) {
