@@ -1,5 +1,6 @@
 // The graph builder as a library: `deep-cnn/graph`. A graph is built from operations, differentiated, and run by a session.
 
+export type { HalfType } from '../tensorflow/processor.js';
 export { type LoadedModel, openRuntime, type RuntimeOptions, type SavedModelBytes } from '../tensorflow/runtime.js';
 export { gradients } from './autodiff.js';
 export {
