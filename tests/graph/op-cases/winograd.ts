@@ -25,6 +25,8 @@ const geometries: readonly Geometry[] = [
   { name: 'filters too large for a cache', image: [2, 9, 6, 144], outputs: 144 },
   { name: 'more depth than is multiplied at a time', image: [1, 5, 5, 272], outputs: 64 },
   { name: 'more tiles than are transformed at a time', image: [3, 57, 55, 224], outputs: 112 },
+  { name: 'more outputs than are computed at a time', image: [1, 5, 6, 512], outputs: 208 },
+  { name: 'more outputs and more tiles', image: [2, 40, 38, 512], outputs: 208 },
 ];
 
 const image = ({ image: shape }: Geometry): Sample => noisy(1, shape, { dynamic: shape[0] !== 1 });
