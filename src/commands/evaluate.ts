@@ -157,13 +157,11 @@ async function evaluate(network: OpenedNetwork, { images, classes, values, tell,
     import('../inference/evaluation/evaluation.js'),
     import('../reporting/scan-progress.js'),
   ]);
-  const { classifier, device, precision } = await startClassifier(network, values, {
-    batchSize: values.batch_size,
-  });
+  const { batch_size: batchSize, workers } = values;
+  const { classifier, device, precision } = await startClassifier(network, values, { batchSize });
   const evaluation = new Evaluation(classes);
   const unreadable: { path: string; reason: string }[] = [];
   const progress = createScanProgress(screen);
-  const { batch_size: batchSize, workers } = values;
   const { preprocessing } = network;
   try {
     let done = 0;

@@ -41,6 +41,9 @@ export const typeOf = ([x]: readonly Tensor[]): Attributes => (x ? { T: { dtype:
 /** Ops of one kind, whatever their options. */
 export type OpFamily = readonly { readonly op: string; readonly gradient: unknown }[];
 
+/** Whether a graph may hold all ops of a family that is not TensorFlow's. */
+export const hasKernels = ({ kernels }: Graph, family: OpFamily): boolean => family.every(({ op }) => kernels.has(op));
+
 /** Adds one node to the inputs' graph (or to `graph`, for an op without inputs) and returns all of its outputs. */
 export function applyAll<A>(
   definition: OpDefinition<A>,

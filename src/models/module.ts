@@ -115,26 +115,23 @@ export class Module {
       channels === inputs &&
       dilation === 1 &&
       hasFusedDepthwise(x, { channels, kernel: height, stride });
-    const window = { kernel, stride, padding, dilation };
-    const isWinograd = groups === 1 && isPlain3x3(window) && hasWinograd(x, channels);
-    return this.within(name, () => {
+    const isWinograd = groups === 1 && isPlain3x3({ kernel, stride, padding, dilation }) && hasWinograd(x, channels);
+    const convolved = () => {
       if (isFused) {
         const filters = reshape(filter, [height, width, channels, 1]);
-        const y = fusedDepthwiseConv2d(x, filters, { stride, padding: paddingOf(x, { ...layer, stride, padding }) });
-        return offset ? addBias(y, cast(offset, x.dtype)) : y;
+        return fusedDepthwiseConv2d(x, filters, { stride, padding: paddingOf(x, { ...layer, stride, padding }) });
       }
-      if (isWinograd) {
-        const y = winogradConv2d(x, filter);
-        return offset ? addBias(y, cast(offset, x.dtype)) : y;
-      }
+      if (isWinograd) return winogradConv2d(x, filter);
       const placed =
         padding === 'same' ? { x, padding: 'SAME' as const } : placeWindow(x, { ...layer, stride, padding });
       const options = { stride, dilation, padding: placed.padding };
       const weights = cast(filter, x.dtype);
-      const y =
-        layout === 'filter'
-          ? conv2d(placed.x, weights, options)
-          : depthwiseConv2d(placed.x, reshape(weights, [height, width, inputs, channels / inputs]), options);
+      return layout === 'filter'
+        ? conv2d(placed.x, weights, options)
+        : depthwiseConv2d(placed.x, reshape(weights, [height, width, inputs, channels / inputs]), options);
+    };
+    return this.within(name, () => {
+      const y = convolved();
       return offset ? addBias(y, cast(offset, x.dtype)) : y;
     });
   }

@@ -2,7 +2,7 @@
 // edges on any side, and a filter and sums in float32 whatever the images are.
 
 import type { Tensor } from '../graph.js';
-import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
+import { apply, applyAll, hasKernels, type OpDefinition, type OpFamily, output, present } from '../op.js';
 import { dimension, knownDimension } from '../types.js';
 import { type Norm, normAttributes, normBefore } from './remade.js';
 
@@ -56,7 +56,7 @@ export function hasFusedDepthwise(
   { channels, kernel, stride }: { channels: number; kernel: number; stride: number },
 ): boolean {
   const isKnown = (stride === 1 && [3, 5, 7].includes(kernel)) || (stride === 2 && [3, 5].includes(kernel));
-  const isThere = dtype !== 'float16' && fusedDepthwiseOps.every(({ op }) => graph.kernels.has(op));
+  const isThere = dtype !== 'float16' && hasKernels(graph, fusedDepthwiseOps);
   return isThere && isKnown && channels >= 16;
 }
 

@@ -2,7 +2,7 @@
 // Only x is kept for the backward pass, which computes what comes of it again, and y where something was added.
 
 import type { Attributes, Tensor } from '../graph.js';
-import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
+import { apply, applyAll, hasKernels, type OpDefinition, type OpFamily, output, present } from '../op.js';
 import { dimension, sameShape } from '../types.js';
 import type { ActivationName } from './activation.js';
 import { add, rsqrt } from './math.js';
@@ -137,7 +137,7 @@ export function fusedBatchNormInference(
 
 /** Whether the graph has the kernels of this file for x's type. */
 export function hasFusedNorm({ dtype, graph }: Tensor): boolean {
-  return dtype !== 'float16' && [...fusedNormOps, ...remadeOps].every(({ op }) => graph.kernels.has(op));
+  return dtype !== 'float16' && hasKernels(graph, [...fusedNormOps, ...remadeOps]);
 }
 
 /** x [N, H, W, C] times [N, 1, 1, C], for graphs that have these kernels. */

@@ -2,11 +2,9 @@
 // (src/tensorflow/native/kernels_winograd.h): filters and sums in float32, whatever the images are.
 
 import type { Tensor } from '../graph.js';
-import { apply, type NoOptions, type OpDefinition, type OpFamily, present } from '../op.js';
+import { apply, hasKernels, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
 import { dimension, knownDimension } from '../types.js';
 import { remade } from './remade.js';
-
-const attributes = (images: Tensor | undefined) => ({ T: { dtype: images?.dtype ?? 'float32' } });
 
 const winogradOp: OpDefinition<NoOptions> = {
   op: 'DeepCnnWinograd',
@@ -15,7 +13,7 @@ const winogradOp: OpDefinition<NoOptions> = {
     if (!fits) throw new Error(`internal: a convolution needs images and filters that fit: ${x}, ${filter}`);
     return [{ dtype: x.dtype, shape: [...x.shape.slice(0, 3), dimension(filter.shape, 3)] }];
   },
-  attributes: ([x]) => attributes(x),
+  attributes: typeOf,
   // dX is dY convolved with W turned round, dW is X correlated with dY.
   gradient: ({ inputs: [x, filter], wanted }, upstream) => {
     if (!x || !filter) return [];
@@ -35,7 +33,7 @@ interface GradOptions {
 const gradOp = (op: string): OpDefinition<GradOptions> => ({
   op,
   outputs: (_, { like }) => [like],
-  attributes: ([images]) => attributes(images),
+  attributes: typeOf,
   gradient: 'final',
 });
 const inputGradOp = gradOp('DeepCnnWinogradInputGrad');
@@ -52,8 +50,11 @@ export function hasWinograd(x: Tensor, channels: number): boolean {
   const { dtype, graph } = x;
   // Where a processor multiplies bfloat16 itself, that saves as much.
   const isFaster = dtype === 'float32' || (dtype === 'bfloat16' && graph.widens.has(dtype));
-  const isThere = winogradOps.every(({ op }) => graph.kernels.has(op));
-  return isThere && isFaster && [knownDimension(x.shape, 3), channels].every((count) => count % 16 === 0);
+  return (
+    hasKernels(graph, winogradOps) &&
+    isFaster &&
+    [knownDimension(x.shape, 3), channels].every((count) => count % 16 === 0)
+  );
 }
 
 /** Images [N, H, W, C], filters [3, 3, C, K] in float32 -> [N, H, W, K], where zeros surround the images. */

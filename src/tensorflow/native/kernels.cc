@@ -275,7 +275,7 @@ Depthwise depthwise_of(const Attributes &attributes, Call &call, TF_Tensor *x, T
   Depthwise op = {};
   const auto shape = shape_of(x), window = shape_of(filter);
   const bool fits = shape.size() == 4 && window.size() == 4 && window[0] == window[1] && window[2] == shape[3] &&
-                    window[3] == 1 && shape[3] >= fewest_channels;
+                    window[3] == 1 && shape[3] >= longest_vector;
   call.require(fits, misfit);
   if (call.failed()) return op;
   op.images = shape[0], op.height = shape[1], op.width = shape[2], op.channels = shape[3];
@@ -355,18 +355,6 @@ void compute_scale_grad(const Attributes &attributes, TF_OpKernelContext *contex
   if (!call.failed()) attributes.of_type().scale_grad(op);
 }
 
-Winograd winograd_of(Call &call, TF_Tensor *images, TF_Tensor *filter) {
-  Winograd op = {};
-  const auto shape = shape_of(images), window = shape_of(filter);
-  call.require(shape.size() == 4 && window.size() == 4 && window[0] == 3 && window[1] == 3, misfit);
-  if (call.failed()) return op;
-  op.images = shape[0], op.height = shape[1], op.width = shape[2];
-  op.channels = window[2], op.outputs = window[3];
-  op.filter = call.data<float>(filter);
-  call.require(op.channels % 16 == 0 && op.outputs % 16 == 0, misfit);
-  return op;
-}
-
 void run_winograd(const Attributes &attributes, Call &call, Winograd &op) {
   if (call.failed()) return;
   const Kernels &kernels = attributes.of_type();
@@ -374,27 +362,24 @@ void run_winograd(const Attributes &attributes, Call &call, Winograd &op) {
   if (!call.failed()) kernels.winograd(op);
 }
 
-// Inputs: x and the filter [3, 3, C, K], which is float32 whatever x is.
+// Inputs: x and the filter [3, 3, C, K], which is float32 whatever x is. Output: y. Or, as the gradient, dy in place of x
+// and dx in place of y.
+template <bool IsGradient>
 void compute_winograd(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
-  TF_Tensor *x = call.input(0);
-  Winograd op = winograd_of(call, x, call.input(1));
-  call.require(call.failed() || shape_of(x)[3] == op.channels, misfit);
+  TF_Tensor *images = call.input(0), *filter = call.input(1);
+  const auto shape = shape_of(images), window = shape_of(filter);
+  const bool fits = shape.size() == 4 && window.size() == 4 && window[0] == 3 && window[1] == 3 &&
+                    shape[3] == window[IsGradient ? 3 : 2] && window[2] % longest_vector == 0 &&
+                    window[3] % longest_vector == 0;
+  call.require(fits, misfit);
   if (call.failed()) return;
-  op.x = call.data(x);
-  op.y = call.output(0, attributes.type, {op.images, op.height, op.width, op.outputs});
-  run_winograd(attributes, call, op);
-}
-
-// Inputs: dy and the filter. Output: the gradient at the images.
-void compute_winograd_input_grad(const Attributes &attributes, TF_OpKernelContext *context) {
-  Call call(context);
-  TF_Tensor *dy = call.input(0);
-  Winograd op = winograd_of(call, dy, call.input(1));
-  call.require(call.failed() || shape_of(dy)[3] == op.outputs, misfit);
-  if (call.failed()) return;
-  op.dy = call.data(dy);
-  op.dx = call.output(0, attributes.type, {op.images, op.height, op.width, op.channels});
+  Winograd op = {};
+  op.images = shape[0], op.height = shape[1], op.width = shape[2], op.channels = window[2], op.outputs = window[3];
+  op.filter = call.data<float>(filter);
+  (IsGradient ? op.dy : op.x) = call.data(images);
+  (IsGradient ? op.dx : op.y) =
+      call.output(0, attributes.type, {shape[0], shape[1], shape[2], window[IsGradient ? 2 : 3]});
   run_winograd(attributes, call, op);
 }
 
@@ -404,7 +389,7 @@ void compute_winograd_filter_grad(const Attributes &attributes, TF_OpKernelConte
   TF_Tensor *x = call.input(0), *dy = call.input(1);
   const auto shape = shape_of(x), gradient = shape_of(dy);
   const bool fits = shape.size() == 4 && gradient.size() == 4 && shape[0] == gradient[0] && shape[1] == gradient[1] &&
-                    shape[2] == gradient[2] && shape[3] % 16 == 0 && gradient[3] % 16 == 0;
+                    shape[2] == gradient[2] && shape[3] % longest_vector == 0 && gradient[3] % longest_vector == 0;
   call.require(fits, misfit);
   if (call.failed()) return;
   Winograd op = {};
@@ -463,12 +448,12 @@ const std::vector<OpSpec> specs = {
      {"dy: T", "x: T", "by: T", NORM},
      {"dx: T", "dby: T"},
      with_attributes<compute_scale_grad>},
-    {"DeepCnnWinograd", {TYPE}, {"x: T", "filter: float"}, {"y: T"}, with_attributes<compute_winograd>},
+    {"DeepCnnWinograd", {TYPE}, {"x: T", "filter: float"}, {"y: T"}, with_attributes<compute_winograd<false>>},
     {"DeepCnnWinogradInputGrad",
      {TYPE},
      {"dy: T", "filter: float"},
      {"dx: T"},
-     with_attributes<compute_winograd_input_grad>},
+     with_attributes<compute_winograd<true>>},
     {"DeepCnnWinogradFilterGrad",
      {TYPE},
      {"x: T", "dy: T"},

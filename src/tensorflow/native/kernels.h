@@ -68,7 +68,7 @@ struct Scale {
   void *dx, *dby;
 };
 
-/** A convolution by 3 x 3 pixels, stride 1, padded by 1; channels and outputs are multiples of 16. */
+/** A convolution by 3 x 3 pixels, stride 1, padded by 1; channels and outputs are multiples of `longest_vector`. */
 struct Winograd {
   int64_t images, height, width, channels, outputs;
   const void *x;
@@ -100,7 +100,7 @@ struct KernelSet {
 
 extern const KernelSet kernels_avx512, kernels_avx2, kernels_base;
 
-/** Fewest channels with which depthwise convolution copes: the longest vector. */
-constexpr int64_t fewest_channels = 16;
+/** Numbers in the longest of vectors: the fewest channels of a depthwise convolution; `Winograd` takes multiples. */
+constexpr int64_t longest_vector = 16;
 
 }  // namespace deep_cnn

@@ -17,9 +17,28 @@ constexpr int64_t tile_out = 4, tile_in = 6, points = 36;
 // Numbers that are summed at a time, in rows and in vectors: 12 of AVX2's 16 registers, 24 of the 32 of AVX-512 and ARM.
 constexpr int micro_rows = VECTOR_BYTES == 64 ? 12 : 6, micro_vectors = VECTOR_BYTES == 16 ? 4 : 2;
 
+/** Columns of a panel; of those that are left over, a vector. */
+constexpr int64_t wide = micro_vectors * lanes;
+
 // The points of interpolation: 0, the roots of 1/2 and of 2 on both sides of it, and infinity. The largest errors are a
 // quarter of those with 1 and 2 in place of the roots.
 constexpr float root = 1.41421356f, root_half = 0.70710678f;
+
+/** What a transform has for 0 and infinity, and the sums of even and of odd powers at the roots of 1/2 and of 2. */
+struct Powers {
+  V zero, even, odd, even2, odd2, infinity;
+};
+
+/** The six results, one for each point. */
+template <class Put>
+ALWAYS_INLINE void put_points(Put put, const Powers &p) {
+  put(0, p.zero);
+  put(1, p.even + p.odd);
+  put(2, p.even - p.odd);
+  put(3, p.even2 + p.odd2);
+  put(4, p.even2 - p.odd2);
+  put(5, p.infinity);
+}
 
 /** B' d: of six numbers, the six that are multiplied. */
 template <class Get, class Put>
@@ -27,26 +46,16 @@ ALWAYS_INLINE void transform_in(Get d, Put put) {
   const V d0 = d(0), d1 = d(1), d2 = d(2), d3 = d(3), d4 = d(4), d5 = d(5);
   const V even = d4 - 2.0f * d2, odd = root_half * d3 - root * d1;
   const V even2 = d4 - 0.5f * d2, odd2 = root * d3 - root_half * d1;
-  put(0, d0 - 2.5f * d2 + d4);
-  put(1, even + odd);
-  put(2, even - odd);
-  put(3, even2 + odd2);
-  put(4, even2 - odd2);
-  put(5, d1 - 2.5f * d3 + d5);
+  put_points(put, {d0 - 2.5f * d2 + d4, even, odd, even2, odd2, d1 - 2.5f * d3 + d5});
 }
 
 /** G g: of a filter's three numbers. */
 template <class Get, class Put>
 ALWAYS_INLINE void transform_filter(Get g, Put put) {
   const V g0 = g(0), g1 = g(1), g2 = g(2);
-  const V outer = g0 * (-2.0f / 3.0f) + g2 * (-1.0f / 3.0f), middle = g1 * (-root / 3.0f);
-  const V outer2 = g0 * (1.0f / 6.0f) + g2 * (1.0f / 3.0f), middle2 = g1 * (root / 6.0f);
-  put(0, g0);
-  put(1, outer + middle);
-  put(2, outer - middle);
-  put(3, outer2 + middle2);
-  put(4, outer2 - middle2);
-  put(5, g2);
+  const V even = g0 * (-2.0f / 3.0f) + g2 * (-1.0f / 3.0f), odd = g1 * (-root / 3.0f);
+  const V even2 = g0 * (1.0f / 6.0f) + g2 * (1.0f / 3.0f), odd2 = g1 * (root / 6.0f);
+  put_points(put, {g0, even, odd, even2, odd2, g2});
 }
 
 /** A' m: four results of six products. */
@@ -66,12 +75,7 @@ ALWAYS_INLINE void transform_grad(Get y, Put put) {
   const V y0 = y(0), y1 = y(1), y2 = y(2), y3 = y(3);
   const V even = y0 + 0.5f * y2, odd = root_half * y1 + (root / 4.0f) * y3;
   const V even2 = y0 + 2.0f * y2, odd2 = root * y1 + (2.0f * root) * y3;
-  put(0, y0);
-  put(1, even + odd);
-  put(2, even - odd);
-  put(3, even2 + odd2);
-  put(4, even2 - odd2);
-  put(5, y3);
+  put_points(put, {y0, even, odd, even2, odd2, y3});
 }
 
 /** G' u: the transpose of `transform_filter`, of six sums. */
@@ -175,18 +179,24 @@ ALWAYS_INLINE void write_tile(const float *from, int64_t stride, const Tiles &ti
   }
 }
 
-/** `R` rows of a [.., depth] times a panel [depth, `lanes` x Vectors]: added to c where `add`, else put there. */
+/** A matrix that is read by rows or, transposed, by columns: number k of row r is at [r * row + k * step]. */
+struct Left {
+  const float *at;
+  int64_t row, step;
+};
+
+/** `R` rows of a times a panel [depth, `lanes` x Vectors]: added to c where `add`, else put there. */
 template <int R, int Vectors>
-ALWAYS_INLINE void multiply_rows(const float *a, int64_t a_stride, const float *panel, int64_t depth, float *c,
-                                 int64_t c_stride, bool add) {
+ALWAYS_INLINE void multiply_rows(const Left &a, const float *panel, int64_t depth, float *c, int64_t c_stride, bool add) {
   V sum[R][Vectors] = {};
-  for (int64_t k = 0; k < depth; k++, panel += Vectors * lanes) {
+  const float *at = a.at;
+  for (int64_t k = 0; k < depth; k++, at += a.step, panel += Vectors * lanes) {
     V b[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; v++) b[v] = load(panel + v * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {
-      const float each = a[r * a_stride + k];
+      const float each = at[r * a.row];
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; v++) sum[r][v] += each * b[v];
     }
@@ -201,38 +211,43 @@ ALWAYS_INLINE void multiply_rows(const float *a, int64_t a_stride, const float *
   }
 }
 
+/** All `rows` of a times a panel. */
+template <int Vectors>
+ALWAYS_INLINE void multiply_panel(const Left &a, int64_t rows, const float *panel, int64_t depth, float *c,
+                                  int64_t c_stride, bool add) {
+  const auto from = [&](int64_t row) __attribute__((always_inline)) { return Left{a.at + row * a.row, a.row, a.step}; };
+  int64_t row = 0;
+  for (; row + micro_rows <= rows; row += micro_rows) {
+    multiply_rows<micro_rows, Vectors>(from(row), panel, depth, c + row * c_stride, c_stride, add);
+  }
+  for (; row + 2 <= rows; row += 2) {
+    multiply_rows<2, Vectors>(from(row), panel, depth, c + row * c_stride, c_stride, add);
+  }
+  if (row < rows) multiply_rows<1, Vectors>(from(row), panel, depth, c + row * c_stride, c_stride, add);
+}
+
 /** As many numbers of a panel's depth as stay in the first cache beside the rows. */
 constexpr int64_t depth_at_once = 256;
 
+/** The same, some of the depth at a time, of a [rows, depth]. */
 template <int Vectors>
-ALWAYS_INLINE void multiply_panel(const float *a, int64_t rows, const float *panel, int64_t depth, float *c,
-                                  int64_t c_stride) {
+ALWAYS_INLINE void multiply_deep_panel(const float *a, int64_t rows, const float *panel, int64_t depth, float *c,
+                                       int64_t c_stride) {
   for (int64_t from = 0; from < depth; from += depth_at_once) {
     const int64_t length = least(depth_at_once, depth - from);
-    const float *b = panel + from * Vectors * lanes;
-    int64_t row = 0;
-    for (; row + micro_rows <= rows; row += micro_rows) {
-      multiply_rows<micro_rows, Vectors>(a + row * depth + from, depth, b, length, c + row * c_stride, c_stride, from > 0);
-    }
-    for (; row + 2 <= rows; row += 2) {
-      multiply_rows<2, Vectors>(a + row * depth + from, depth, b, length, c + row * c_stride, c_stride, from > 0);
-    }
-    if (row < rows) {
-      multiply_rows<1, Vectors>(a + row * depth + from, depth, b, length, c + row * c_stride, c_stride, from > 0);
-    }
+    multiply_panel<Vectors>({a + from, depth, 1}, rows, panel + from * Vectors * lanes, length, c, c_stride, from > 0);
   }
 }
 
-/** Columns `first` to `end` of c [rows, columns] = a [rows, depth] times b, which lies in panels as by `pack_filter_task`. */
+/** Columns `first` to `end` of c [rows, columns] = a [rows, depth] times b, in panels as `pack_filter_task` lays them. */
 void multiply(const float *a, int64_t rows, const float *b, int64_t depth, int64_t first, int64_t end, int64_t columns,
               float *c) {
-  constexpr int64_t wide = micro_vectors * lanes;
   int64_t column = first;
   for (; column + wide <= end; column += wide) {
-    multiply_panel<micro_vectors>(a, rows, b + column * depth, depth, c + column, columns);
+    multiply_deep_panel<micro_vectors>(a, rows, b + column * depth, depth, c + column, columns);
   }
   for (; column < end; column += lanes) {
-    multiply_panel<1>(a, rows, b + column * depth, depth, c + column, columns);
+    multiply_deep_panel<1>(a, rows, b + column * depth, depth, c + column, columns);
   }
 }
 
@@ -264,7 +279,6 @@ struct Convolution {
 void pack_filter_task(const void *given, int64_t index) {
   const auto &op = *(const Convolution *)given;
   const int64_t depth = op.in.channels, columns = op.out.channels, all = op.out.pixel;
-  constexpr int64_t wide = micro_vectors * lanes;
   const int64_t column = index * lanes;
   // Its panel, and its place there.
   const int64_t whole = columns / wide * wide;
@@ -433,61 +447,24 @@ void transform_both_task(const void *given, int64_t index) {
   }
 }
 
-/** Adds the products of `R` columns of a [count, C] with `lanes` x Vectors of b [count, K] to c [C, K]. */
-template <int R, int Vectors>
-ALWAYS_INLINE void multiply_columns(const float *a, int64_t a_stride, const float *b, int64_t b_stride, int64_t count,
-                                    float *c, int64_t c_stride, bool add) {
-  V sum[R][Vectors] = {};
-  for (int64_t t = 0; t < count; t++, a += a_stride, b += b_stride) {
-    V right[Vectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; v++) right[v] = load(b + v * lanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; v++) sum[r][v] += a[r] * right[v];
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < R; r++) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; v++) {
-      float *to = c + r * c_stride + v * lanes;
-      store(to, add ? load(to) + sum[r][v] : sum[r][v]);
-    }
-  }
-}
-
-constexpr int64_t wide_strip = micro_vectors * lanes;
-
-ALWAYS_INLINE int64_t strips_of(int64_t columns) { return (columns + wide_strip - 1) / wide_strip; }
-
-template <int Vectors>
-ALWAYS_INLINE void multiply_strip(const FilterGrad &op, const float *a, const float *packed, float *c, bool add) {
-  const int64_t C = op.in.channels, K = op.out.channels;
-  int64_t row = 0;
-  for (; row + micro_rows <= C; row += micro_rows) {
-    multiply_columns<micro_rows, Vectors>(a + row, C, packed, Vectors * lanes, op.count, c + row * K, K, add);
-  }
-  for (; row < C; row += 2) {
-    multiply_columns<2, Vectors>(a + row, C, packed, Vectors * lanes, op.count, c + row * K, K, add);
-  }
-}
+ALWAYS_INLINE int64_t strips_of(int64_t columns) { return (columns + wide - 1) / wide; }
 
 /** One point's product, of a strip of columns, laid side by side first. */
 void filter_sum_task(const void *given, int64_t index) {
   const auto &op = *(const FilterGrad *)given;
-  const int64_t K = op.out.channels, strips = strips_of(K);
-  const int64_t point = index / strips, column = index % strips * wide_strip;
-  const int64_t width = column + wide_strip <= K ? wide_strip : lanes;
-  const float *a = op.in_tiles + point * op.in_stride, *b = op.out_tiles + point * op.out_stride + column;
+  const int64_t C = op.in.channels, K = op.out.channels, strips = strips_of(K);
+  const int64_t point = index / strips, column = index % strips * wide;
+  const int64_t width = column + wide <= K ? wide : lanes;
+  const Left a = {op.in_tiles + point * op.in_stride, 1, C};
+  const float *b = op.out_tiles + point * op.out_stride + column;
   float *c = op.sums + point * op.sum_stride + column;
   float *packed = scratch(op.count * width);
   for (int64_t t = 0; t < op.count; t++) {
     for (int64_t v = 0; v < width; v += lanes) store(packed + t * width + v, load(b + t * K + v));
   }
-  if (width == wide_strip) multiply_strip<micro_vectors>(op, a, packed, c, op.first > 0);
-  else multiply_strip<1>(op, a, packed, c, op.first > 0);
+  const bool add = op.first > 0;
+  if (width == wide) multiply_panel<micro_vectors>(a, C, packed, op.count, c, K, add);
+  else multiply_panel<1>(a, C, packed, op.count, c, K, add);
   free(packed);
 }
 
