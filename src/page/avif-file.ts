@@ -3,7 +3,7 @@
 import { readAvifImage } from '../data/avif-image.js';
 import { putText, textAt } from '../data/bytes.js';
 import type { Bytes } from './file-edits.js';
-import type { FileParts } from './plain-file.js';
+import type { FileParts } from './file-parts.js';
 
 /** What says of an image that it is the opacity of another (ISO/IEC 23008-12, AV1 Image File Format 4.1). */
 const alphaNames = ['urn:mpeg:mpegB:cicp:systems:auxiliary:alpha', 'urn:mpeg:hevc:2015:auxid:1'];

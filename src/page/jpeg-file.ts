@@ -4,7 +4,7 @@ import { textAt, viewOf } from '../data/bytes.js';
 import type { ImageNotes } from '../data/orientation.js';
 import { Refusal } from '../data/refusal.js';
 import { type Bytes, type Span, without } from './file-edits.js';
-import type { FileParts } from './plain-file.js';
+import type { FileParts } from './file-parts.js';
 
 export const looksLikeJpeg = (file: Bytes) => file[0] === 0xff && file[1] === 0xd8;
 

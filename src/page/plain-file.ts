@@ -3,34 +3,15 @@
 
 import { looksLikeAvif } from '../data/avif-image.js';
 import { readGifImage } from '../data/gif-image.js';
-import { type ImageNotes, orientationOf } from '../data/orientation.js';
+import { orientationOf } from '../data/orientation.js';
 import { Refusal } from '../data/refusal.js';
 import { looksLikeTiff } from '../data/tiff-image.js';
 import { readAvif } from './avif-file.js';
 import type { Bytes } from './file-edits.js';
+import type { Canvas, FileParts } from './file-parts.js';
 import { looksLikeJpeg, readJpeg } from './jpeg-file.js';
 import { looksLikePng, readPng } from './png-file.js';
 import { looksLikeWebp, readWebp } from './webp-file.js';
-
-/** A canvas of so many pixels, and where the picture stands on it. */
-export interface Canvas {
-  width: number;
-  height: number;
-  left: number;
-  top: number;
-}
-
-/** What is made of a file of some format. */
-export interface FileParts {
-  /** The file, where it is another one. */
-  file?: Bytes;
-  /** What may say how it is to be turned, unless that is known. */
-  notes?: ImageNotes;
-  orientation?: number;
-  isTurnedByBrowsers?: boolean;
-  background?: readonly [red: number, green: number, blue: number];
-  canvas?: Canvas;
-}
 
 export type Format = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
 

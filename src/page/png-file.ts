@@ -3,8 +3,8 @@
 import { textAt, viewOf } from '../data/bytes.js';
 import type { ImageNotes } from '../data/orientation.js';
 import type { Bytes } from './file-edits.js';
+import type { FileParts } from './file-parts.js';
 import { inflate } from './inflate.js';
-import type { FileParts } from './plain-file.js';
 
 export const looksLikePng = (file: Bytes) => textAt(file, 0, 8) === '\x89PNG\r\n\x1a\n';
 

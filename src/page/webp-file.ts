@@ -4,7 +4,7 @@ import { putText, textAt, viewOf } from '../data/bytes.js';
 import type { ImageNotes } from '../data/orientation.js';
 import { Refusal } from '../data/refusal.js';
 import type { Bytes } from './file-edits.js';
-import type { FileParts } from './plain-file.js';
+import type { FileParts } from './file-parts.js';
 
 export const looksLikeWebp = (file: Bytes) => textAt(file, 0, 4) === 'RIFF' && textAt(file, 8, 12) === 'WEBP';
 

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
+import type { HostTensor } from './host-tensor.js';
 import { registerKernels } from './kernels.js';
 import { loadTensorflow, type Tensorflow } from './load.js';
 import { type HalfType, slowTypes } from './processor.js';
@@ -12,14 +13,7 @@ import { isDeterministic, type RuntimeOptions, threadsInUse } from './reproducib
 import { reserveRegion } from './reserve.js';
 import { takeTensor } from './take-tensor.js';
 
-export type { RuntimeOptions };
-
-/** What TensorFlow.js can carry in and out of a graph. */
-export interface HostTensor {
-  dtype: 'float32' | 'int32';
-  shape: readonly number[];
-  data: Float32Array | Int32Array;
-}
+export type { HostTensor, RuntimeOptions };
 
 export interface Runtime {
   readonly device: 'cpu' | 'cuda';
