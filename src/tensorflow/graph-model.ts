@@ -1,7 +1,7 @@
 // Runs graph models of TensorFlow.js in Node, as a browser would run them but for the backend.
 
-import { loadTensorflow } from './load.js';
 import type { HostTensor } from './host-tensor.js';
+import { loadTensorflow } from './load.js';
 import { takeTensor } from './take-tensor.js';
 
 export interface GraphModel {

@@ -1,7 +1,7 @@
 // The way of a tensor out of TensorFlow.js. On its own, so that the types of whoever only runs graphs are without its types.
 
-import type { Tensorflow } from './load.js';
 import type { HostTensor } from './host-tensor.js';
+import type { Tensorflow } from './load.js';
 
 type TfTensor = InstanceType<Tensorflow['Tensor']>;
 
