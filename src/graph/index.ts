@@ -13,7 +13,7 @@ export {
   type NodeSpec,
   Tensor,
 } from './graph.js';
-export { erf, exp, gelu, hardSigmoid, hardSwish, relu, relu6, sigmoid, silu } from './ops/activation.js';
+export { erf, exp, hardSigmoid, hardSwish, relu, relu6, sigmoid, silu } from './ops/activation.js';
 export {
   broadcastTo,
   cast,
@@ -30,6 +30,8 @@ export {
 } from './ops/array.js';
 export { addBias, type ConvOptions, conv2d } from './ops/conv.js';
 export { type DepthwiseOptions, depthwiseConv2d } from './ops/depthwise.js';
+export { gelu } from './ops/gelu.js';
+export { type LayerNormInputs, type LayerNormOptions, layerNorm } from './ops/layer-norm.js';
 export { crossEntropy, inTopK, logSoftmax, oneHot } from './ops/loss.js';
 export {
   add,
@@ -47,7 +49,7 @@ export {
   sub,
   sum,
 } from './ops/math.js';
-export { type BatchNormInputs, batchNormInference, batchNormTraining, layerNorm } from './ops/norm.js';
+export { type BatchNormInputs, batchNormInference, batchNormTraining } from './ops/norm.js';
 export { avgPool, maxPool, type PoolOptions } from './ops/pool.js';
 export {
   floatConstant,

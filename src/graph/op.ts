@@ -44,6 +44,10 @@ export type OpFamily = readonly { readonly op: string; readonly gradient: unknow
 /** Whether a graph may hold all ops of a family that is not TensorFlow's. */
 export const hasKernels = ({ kernels }: Graph, family: OpFamily): boolean => family.every(({ op }) => kernels.has(op));
 
+/** Those of `kernels` that are for ops of these families. */
+export const kernelsOf = (kernels: ReadonlySet<string>, ...families: readonly OpFamily[]): ReadonlySet<string> =>
+  new Set(families.flatMap((family) => family.map(({ op }) => op)).filter((op) => kernels.has(op)));
+
 /** Adds one node to the inputs' graph (or to `graph`, for an op without inputs) and returns all of its outputs. */
 export function applyAll<A>(
   definition: OpDefinition<A>,

@@ -3,10 +3,13 @@
 import type { Batch } from '../data/loader.js';
 import { defined } from '../defined.js';
 import { Graph, type Tensor } from '../graph/graph.js';
+import { kernelsOf } from '../graph/op.js';
 import { exp } from '../graph/ops/activation.js';
+import { geluOps } from '../graph/ops/gelu.js';
+import { layerNormOps } from '../graph/ops/layer-norm.js';
 import { logSoftmax } from '../graph/ops/loss.js';
 import { placeholder } from '../graph/ops/source.js';
-import { winogradKernels } from '../graph/ops/winograd.js';
+import { winogradOps } from '../graph/ops/winograd.js';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.js';
 import { foldConstants } from '../graph/passes/fold-constants.js';
 import { type Thawed, thaw } from '../graph/passes/thaw.js';
@@ -109,11 +112,11 @@ const manyImages = 4;
 
 /**
  * In bfloat16 all of our kernels, which give the very numbers that training measures. In float32 convolutions with batch norms
- * folded into them are faster than our kernels for those; of float16 they know nothing.
+ * folded into them are faster than our kernels for those.
  */
 function kernelsFor(precision: FloatType, batchSize: number, kernels: ReadonlySet<string>): ReadonlySet<string> {
   if (precision === 'bfloat16') return kernels;
-  return batchSize >= manyImages ? winogradKernels(kernels) : new Set();
+  return kernelsOf(kernels, layerNormOps, geluOps, batchSize >= manyImages ? winogradOps : []);
 }
 
 interface SignatureOptions {

@@ -1,9 +1,8 @@
 // ConvNeXt: Liu et al. 2022 (arXiv:2201.03545).
 
 import type { Tensor } from '../graph/graph.js';
-import { gelu } from '../graph/ops/activation.js';
-import { cast, reshape } from '../graph/ops/array.js';
-import { add, mul } from '../graph/ops/math.js';
+import { gelu } from '../graph/ops/gelu.js';
+import { add } from '../graph/ops/math.js';
 import { knownDimension } from '../graph/types.js';
 import type { Model, ModelFamily } from './model.js';
 import { globalAveragePool, type Module } from './module.js';
@@ -20,8 +19,7 @@ function block(m: Module, x: Tensor, dropRate: number): Tensor {
   y = m.layerNorm('block.2', y, { epsilon });
   y = gelu(m.linear('block.3', y, 4 * channels, { initializer }));
   y = m.linear('block.5', y, channels, { initializer });
-  y = mul(y, cast(reshape(scale, [channels]), y.dtype));
-  return add(m.stochasticDepth(y, dropRate), x);
+  return add(m.stochasticDepth(y, dropRate, { scale }), x);
 }
 
 interface Network {

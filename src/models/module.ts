@@ -7,9 +7,10 @@ import { cast, reshape, shapeOf, slice } from '../graph/ops/array.js';
 import { addBias, conv2d } from '../graph/ops/conv.js';
 import { depthwiseConv2d } from '../graph/ops/depthwise.js';
 import { fusedDepthwiseConv2d, hasFusedDepthwise } from '../graph/ops/fused-depthwise.js';
-import { fusedBatchNorm, fusedBatchNormInference, hasFusedNorm } from '../graph/ops/fused-norm.js';
+import { fusedBatchNorm, fusedBatchNormInference, hasFusedNorm, scaleChannels } from '../graph/ops/fused-norm.js';
+import { layerNorm } from '../graph/ops/layer-norm.js';
 import { matMul, mul, add as plus } from '../graph/ops/math.js';
-import { batchNormInference, batchNormTraining, layerNorm } from '../graph/ops/norm.js';
+import { batchNormInference, batchNormTraining } from '../graph/ops/norm.js';
 import { intConstant } from '../graph/ops/source.js';
 import type { Variable } from '../graph/ops/state.js';
 import { hasWinograd, winogradConv2d } from '../graph/ops/winograd.js';
@@ -195,7 +196,7 @@ export class Module {
     const shape = [knownDimension(x.shape, -1)];
     const scale = this.read(`${name}.weight`, shape, ones);
     const offset = this.read(`${name}.bias`, shape, zeros);
-    return this.within(name, () => layerNorm(x, { scale, offset }, { epsilon }));
+    return this.within(name, () => layerNorm({ x, scale, offset }, { epsilon }));
   }
 
   /** torch.nn.Linear on the last axis: [..., in] -> [..., features]. */
@@ -225,15 +226,21 @@ export class Module {
     return this.within('dropout', () => mul(x, random.mask(rate, shapeOf(x), x.shape, x.dtype)));
   }
 
-  /** Huang et al. 2016 (arXiv:1603.09382): in training each image's `x`, a residual branch, is zero with probability `rate`. */
-  stochasticDepth(x: Tensor, rate: number): Tensor {
+  /**
+   * Huang et al. 2016 (arXiv:1603.09382): in training each image's `x`, a residual branch, is zero with probability `rate`.
+   * `scale`, [C, 1, 1], multiplies its channels (Touvron et al. 2021, arXiv:2103.17239).
+   */
+  stochasticDepth(x: Tensor, rate: number, { scale }: { scale?: Tensor } = {}): Tensor {
+    const by = scale && cast(reshape(scale, [knownDimension(x.shape, 3)]), x.dtype);
     const random = this.drawingFrom(rate);
-    if (!random) return x;
+    if (!random) return by ? mul(x, by) : x;
     return this.within('stochastic_depth', () => {
       const images = dimension(x.shape, 0);
       const [first, one] = [intConstant(x.graph, [0]), intConstant(x.graph, [1])];
-      const mask = random.mask(rate, slice(shapeOf(x), first, one, [1]), [images], x.dtype);
-      return mul(x, reshape(mask, [images, ...x.shape.slice(1).map(() => 1)]));
+      const drawn = random.mask(rate, slice(shapeOf(x), first, one, [1]), [images], x.dtype);
+      const mask = reshape(drawn, [images, ...x.shape.slice(1).map(() => 1)]);
+      if (by && hasFusedNorm(x)) return scaleChannels(x, mul(mask, by));
+      return mul(by ? mul(x, by) : x, mask);
     });
   }
 

@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gradients } from '#src/graph/autodiff.js';
 import { Graph, type Node, type Tensor } from '#src/graph/graph.js';
-import { cast, pad } from '#src/graph/ops/array.js';
+import { cast, pad, reshape } from '#src/graph/ops/array.js';
 import { conv2d } from '#src/graph/ops/conv.js';
 import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
-import { sum } from '#src/graph/ops/math.js';
+import { gelu } from '#src/graph/ops/gelu.js';
+import { layerNorm } from '#src/graph/ops/layer-norm.js';
+import { matMul, sum } from '#src/graph/ops/math.js';
 import { ops } from '#src/graph/ops/registry.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { winogradConv2d } from '#src/graph/ops/winograd.js';
@@ -93,4 +95,27 @@ test('a SiLU of bfloat16 is kept, as no other is', () => {
   assert.deepEqual(heldOf('bfloat16', 'silu'), ['DeepCnnDepthwiseGrad']);
   assert.deepEqual(heldOf('bfloat16', 'relu'), []);
   assert.deepEqual(heldOf('float32', 'silu'), []);
+});
+
+test('products of matrices have layer norms and GELUs made once more, but no GELU of bfloat16', () => {
+  const readBackward = (dtype: FloatType, make: (x: Tensor, vector: Tensor) => Tensor): boolean => {
+    const graph = new Graph({ kernels: new Set(ops.keys()) });
+    const x = placeholder(graph, 'x', dtype, [null, 8, 8, channels]);
+    const weights = placeholder(graph, 'weights', dtype, [64, channels]);
+    const made = make(x, placeholder(graph, 'vector', 'float32', [channels]));
+    const product = matMul(reshape(made, [null, channels]), weights, { transposeB: true });
+    const loss = sum(cast(product, 'float32'));
+    const forward = nodesBefore([loss]);
+    const backward = [...nodesBefore(gradients(loss, [weights]))].filter((node) => !forward.has(node));
+    const again = backward.filter(({ op }) => op === made.node.op);
+    assert.ok(again.every(({ controls }) => controls.length === 1));
+    const isHeld = backward.some(({ inputs }) => inputs.some(({ node }) => node.op === 'Reshape' && forward.has(node)));
+    assert.equal(again.length, isHeld ? 0 : 1);
+    return isHeld;
+  };
+  for (const dtype of ['float32', 'bfloat16'] as const) {
+    const ofNorm = (x: Tensor, vector: Tensor) => layerNorm({ x, scale: vector, offset: vector }, { epsilon: 1e-6 });
+    assert.equal(readBackward(dtype, ofNorm), false);
+    assert.equal(readBackward(dtype, gelu), dtype === 'bfloat16');
+  }
 });

@@ -6,6 +6,8 @@ import { Graph, type Tensor } from '#src/graph/graph.js';
 import { cast } from '#src/graph/ops/array.js';
 import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
+import { gelu } from '#src/graph/ops/gelu.js';
+import { layerNorm } from '#src/graph/ops/layer-norm.js';
 import { add, mul, sum } from '#src/graph/ops/math.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { winogradConv2d } from '#src/graph/ops/winograd.js';
@@ -32,7 +34,8 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
     { epsilon: 1e-3, momentum: 0.1, activation: 'silu', pool: true },
   );
   const scaled = scaleChannels(normalised.y, cast(normalised.pooled, dtype));
-  const y = cast(add(scaled, winogradConv2d(scaled, square)), 'float32');
+  const layer = gelu(layerNorm({ x: scaled, scale: vector, offset: vector }, { epsilon: 1e-3 }));
+  const y = cast(add(layer, winogradConv2d(scaled, square)), 'float32');
   const found = gradients(sum(mul(y, dy)), [x, filter, square, vector]);
   for (const [index, tensor] of [y, normalised.runningVariance, ...found].entries()) {
     outputs[`${dtype}_${index}`] = tensor;

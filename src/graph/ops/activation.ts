@@ -55,12 +55,6 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
 export const hardSigmoid = (x: Tensor): Tensor => mul(relu6(add(x, scalar(x, 3))), scalar(x, 1 / 6));
 /** x relu6(x + 3) / 6, of the same paper. */
 export const hardSwish = (x: Tensor): Tensor => mul(x, hardSigmoid(x));
-/** x Φ(x), with the exact normal distribution: Hendrycks and Gimpel 2016, arXiv:1606.08415. */
-export function gelu(x: Tensor): Tensor {
-  const cumulative = mul(add(erf(mul(x, scalar(x, Math.SQRT1_2))), scalar(x, 1)), scalar(x, 0.5));
-  return mul(x, cumulative);
-}
-
 /** Those that can be fused with what comes before, by name. */
 const named = { relu, relu6, silu, hardSwish } as const;
 

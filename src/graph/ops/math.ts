@@ -4,6 +4,7 @@ import type { Tensor } from '../graph.js';
 import { apply, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
 import { broadcastShapes, type Dimension, type DType, type Shape } from '../types.js';
 import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
+import { remade } from './remade.js';
 import { floatConstant, intConstant } from './source.js';
 import { widened } from './widen.js';
 
@@ -103,10 +104,12 @@ const matMulOp: OpDefinition<MatMulOptions> = {
       transposeA
         ? matMul(b, dy, { transposeA: transposeB, transposeB: true })
         : matMul(dy, b, { transposeB: !transposeB });
-    const db = () =>
-      transposeB
-        ? matMul(dy, a, { transposeA: true, transposeB: transposeA })
-        : matMul(a, dy, { transposeA: !transposeA });
+    const db = () => {
+      const again = remade(a, dy);
+      return transposeB
+        ? matMul(dy, again, { transposeA: true, transposeB: transposeA })
+        : matMul(again, dy, { transposeA: !transposeA });
+    };
     return [wanted[0] ? da() : undefined, wanted[1] ? db() : undefined];
   },
 };

@@ -1,10 +1,7 @@
-// Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167), fused; and layer normalisation.
+// Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167), fused.
 
 import type { Attributes, Tensor } from '../graph.js';
 import { apply, applyAll, type OpDefinition, type OpFamily, output, present } from '../op.js';
-import { cast } from './array.js';
-import { add, mean, mul, rsqrt, square, sub } from './math.js';
-import { floatConstant } from './source.js';
 
 export interface BatchNormOptions {
   epsilon: number;
@@ -84,18 +81,4 @@ export function batchNormInference(
 ): Tensor {
   const options = { epsilon, training: false, momentum: 1 };
   return apply(fusedBatchNormOp, [x, scale, offset, runningMean, runningVariance], options);
-}
-
-/** Layer normalisation (Ba et al. 2016, arXiv:1607.06450) over the last axis; `scale` and `offset`: [C], float32. */
-export function layerNorm(
-  x: Tensor,
-  { scale, offset }: { scale: Tensor; offset: Tensor },
-  { epsilon }: { epsilon: number },
-): Tensor {
-  const wide = cast(x, 'float32');
-  const last = [x.shape.length - 1];
-  const centred = sub(wide, mean(wide, last, true));
-  const variance = mean(square(centred), last, true);
-  const normalised = mul(centred, rsqrt(add(variance, floatConstant(x.graph, epsilon))));
-  return cast(add(mul(normalised, scale), offset), x.dtype);
 }

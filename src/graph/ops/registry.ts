@@ -8,6 +8,8 @@ import { convOps } from './conv.js';
 import { depthwiseOps } from './depthwise.js';
 import { fusedDepthwiseOps } from './fused-depthwise.js';
 import { fusedNormOps } from './fused-norm.js';
+import { geluOps } from './gelu.js';
+import { layerNormOps } from './layer-norm.js';
 import { lossOps } from './loss.js';
 import { mathOps } from './math.js';
 import { normOps } from './norm.js';
@@ -27,6 +29,8 @@ const families = [
     depthwiseOps,
     poolOps,
     normOps,
+    layerNormOps,
+    geluOps,
     fusedDepthwiseOps,
     fusedNormOps,
     winogradOps,

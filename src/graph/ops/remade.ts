@@ -60,16 +60,26 @@ export const isWidened = ({ node, dtype }: Tensor): boolean =>
   node.op === 'Cast' && dtype === 'float32' && dtypeBytes[node.inputs[0]?.dtype ?? 'float32'] === 2;
 
 /**
- * y for a computation of the backward pass that waits for `dy`: made again then, to the bit, where a batch norm made it, or
- * padded what one made, or where it is a copy in float32 of what has 16 bits; else y itself.
+ * Whether y is what an op of ours makes again in little time, of what is kept anyway. In bfloat16 products are too quick, and
+ * there is too little to save, for a GELU to be made twice.
+ */
+const isCheap = ({ node, dtype }: Tensor): boolean =>
+  node.op === 'DeepCnnLayerNorm' || (node.op === 'DeepCnnGelu' && dtype === 'float32');
+
+/**
+ * y for a computation of the backward pass that waits for `dy`: made again then, to the bit, where one of our batch or
+ * layer norms or GELUs made it, where it is what one made, padded or in another shape, or where it is a copy in float32 of what
+ * has 16 bits; else y itself.
  */
 export function remade(y: Tensor, dy: Tensor): Tensor {
   const { node, graph } = y;
   const [input, ...more] = node.inputs;
-  if (input && (node.op === 'PadV2' || isWidened(y))) {
-    const again = remade(input, dy);
-    if (again === input && node.op === 'PadV2') return y;
-    return graph.after([dy.node], () => copyNode(node, [again, ...more], graph)).outputs[0] ?? y;
+  const again = (inputs: readonly Tensor[]) =>
+    graph.after([dy.node], () => copyNode(node, inputs, graph)).outputs[0] ?? y;
+  if (isCheap(y)) return again(node.inputs);
+  if (input && (node.op === 'PadV2' || node.op === 'Reshape' || isWidened(y))) {
+    const made = remade(input, dy);
+    return made === input && !isWidened(y) ? y : again([made, ...more]);
   }
   const norm = normBefore(y);
   return norm ? graph.after([dy.node], () => normalise(norm)) : y;

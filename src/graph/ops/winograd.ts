@@ -41,10 +41,6 @@ const filterGradOp = gradOp('DeepCnnWinogradFilterGrad');
 
 export const winogradOps: OpFamily = [winogradOp, inputGradOp, filterGradOp];
 
-/** Those of `kernels` that a graph needs for these ops. */
-export const winogradKernels = (kernels: ReadonlySet<string>): ReadonlySet<string> =>
-  new Set(winogradOps.map(({ op }) => op).filter((op) => kernels.has(op)));
-
 /** Whether the graph has these kernels, and they are the faster ones for 3 x 3 pixels of x, stride 1, padded by 1. */
 export function hasWinograd(x: Tensor, channels: number): boolean {
   const { dtype, graph } = x;

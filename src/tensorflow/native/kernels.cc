@@ -271,6 +271,62 @@ void compute_normalise(const Attributes &attributes, TF_OpKernelContext *context
   if (!call.failed()) attributes.of_type().normalise(op);
 }
 
+LayerNorm layer_norm_of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *scale) {
+  LayerNorm op = {};
+  const auto shape = shape_of(x);
+  call.require(!shape.empty() && shape.back() > 0 && size_of(scale) == shape.back(), misfit);
+  if (call.failed()) return op;
+  op.channels = shape.back(), op.rows = size_of(x) / op.channels, op.epsilon = attributes.epsilon;
+  op.x = call.data(x), op.scale = call.data<float>(scale);
+  return op;
+}
+
+// Inputs: x, scale and offset, the latter [C].
+void compute_layer_norm(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(0), *offset = call.input(2);
+  LayerNorm op = layer_norm_of(attributes, call, x, call.input(1));
+  call.require(size_of(offset) == op.channels, misfit);
+  if (call.failed()) return;
+  op.offset = call.data<float>(offset);
+  op.y = call.output(0, attributes.type, shape_of(x));
+  if (!call.failed()) attributes.of_type().layer_norm(op);
+}
+
+// Inputs: dy, x and scale. Outputs: dx, dscale and doffset.
+void compute_layer_norm_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(1);
+  LayerNorm op = layer_norm_of(attributes, call, x, call.input(2));
+  if (call.failed()) return;
+  op.dx = call.output_in_place(0, 0, shape_of(x));
+  op.dscale = call.output<float>(1, TF_FLOAT, {op.channels});
+  op.doffset = call.output<float>(2, TF_FLOAT, {op.channels});
+  TF_Tensor *dy = call.input(0);
+  call.require(shape_of(dy) == shape_of(x), misfit);
+  op.dy = call.data(dy);
+  if (!call.failed()) attributes.of_type().layer_norm_grad(op);
+}
+
+// Input: x. Or, as the gradient, dy and x, and dx in place of y.
+template <bool IsGradient>
+void compute_gelu(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(IsGradient ? 1 : 0);
+  Gelu op = {};
+  op.count = size_of(x), op.x = call.data(x);
+  if (call.failed()) return;
+  if (IsGradient) {
+    op.dx = call.output_in_place(0, 0, shape_of(x));
+    TF_Tensor *dy = call.input(0);
+    call.require(shape_of(dy) == shape_of(x), misfit);
+    op.dy = call.data(dy);
+  } else {
+    op.y = call.output(0, attributes.type, shape_of(x));
+  }
+  if (!call.failed()) attributes.of_type().gelu(op);
+}
+
 Depthwise depthwise_of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter) {
   Depthwise op = {};
   const auto shape = shape_of(x), window = shape_of(filter);
@@ -432,6 +488,18 @@ const std::vector<OpSpec> specs = {
      {"x: T", "scale: float", "offset: float", "mean: float", "rstd: float", "side: sides * T"},
      {"y: T"},
      with_attributes<compute_normalise>},
+    {"DeepCnnLayerNorm",
+     {TYPE, "epsilon: float"},
+     {"x: T", "scale: float", "offset: float"},
+     {"y: T"},
+     with_attributes<compute_layer_norm>},
+    {"DeepCnnLayerNormGrad",
+     {TYPE, "epsilon: float"},
+     {"dy: T", "x: T", "scale: float"},
+     {"dx: T", "dscale: float", "doffset: float"},
+     with_attributes<compute_layer_norm_grad>},
+    {"DeepCnnGelu", {TYPE}, {"x: T"}, {"y: T"}, with_attributes<compute_gelu<false>>},
+    {"DeepCnnGeluGrad", {TYPE}, {"dy: T", "x: T"}, {"dx: T"}, with_attributes<compute_gelu<true>>},
     {"DeepCnnDepthwise",
      {TYPE, "stride: int", "padding: list(int)"},
      {"x: T", "filter: float"},
@@ -503,7 +571,8 @@ void delete_attributes(void *attributes) { delete (Attributes *)attributes; }
 void *(*const readers[])(TF_OpKernelConstruction *) = {read_attributes<0>, read_attributes<1>, read_attributes<2>,
                                                        read_attributes<3>, read_attributes<4>, read_attributes<5>,
                                                        read_attributes<6>, read_attributes<7>, read_attributes<8>,
-                                                       read_attributes<9>};
+                                                       read_attributes<9>, read_attributes<10>, read_attributes<11>,
+                                                       read_attributes<12>, read_attributes<13>};
 
 bool register_op(size_t index) {
   const OpSpec &spec = specs[index];

@@ -1,6 +1,6 @@
-// What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, depthwise convolution,
-// convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images [N, H, W, C] in float32 or
-// bfloat16.
+// What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, depthwise
+// convolution, convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images [N, H, W, C] in
+// float32 or bfloat16.
 //
 // Sums are made over blocks whose bounds follow from the shapes alone, and added up in order: the bits do not depend on
 // the number of threads.
@@ -42,6 +42,27 @@ struct BatchNormGrad {
   void *dx;
   void *dside;  // what was added before the activation gets this, or null; may be `dy`
   float *dscale, *doffset;
+};
+
+struct LayerNorm {
+  int64_t rows, channels;
+  float epsilon;
+  const void *x;
+  const float *scale, *offset;
+  void *y;
+  // the gradients
+  const void *dy;
+  void *dx;  // may be `dy`
+  float *dscale, *doffset;
+};
+
+struct Gelu {
+  int64_t count;
+  const void *x;
+  void *y;
+  // the gradient, where there is dy
+  const void *dy;
+  void *dx;  // may be `dy`
 };
 
 struct Depthwise {
@@ -86,6 +107,9 @@ struct Kernels {
   void (*batch_norm)(const BatchNorm &);
   void (*batch_norm_grad)(const BatchNormGrad &);
   void (*normalise)(const BatchNorm &);  // y alone, by the mean and 1 / deviation that are there already
+  void (*layer_norm)(const LayerNorm &);
+  void (*layer_norm_grad)(const LayerNorm &);
+  void (*gelu)(const Gelu &);
   void (*depthwise)(const Depthwise &);
   void (*depthwise_grad)(const Depthwise &);
   void (*scale)(const Scale &);

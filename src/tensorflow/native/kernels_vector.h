@@ -67,6 +67,18 @@ ALWAYS_INLINE void store_part(T *to, V v, int64_t count) {
   memcpy(to, part, count * sizeof(T));
 }
 
+/** A vector, or its first `count` numbers. */
+template <class T>
+ALWAYS_INLINE V load_some(const T *from, int64_t count) {
+  return count == lanes ? load(from) : load_part(from, count);
+}
+
+template <class T>
+ALWAYS_INLINE void store_some(T *to, V v, int64_t count) {
+  if (count == lanes) store(to, v);
+  else store_part(to, v, count);
+}
+
 /** Zero but for the first `count` numbers. */
 ALWAYS_INLINE V keep(V v, int64_t count) {
   VI order;

@@ -8,6 +8,8 @@ import * as conv from './conv.js';
 import * as depthwise from './depthwise.js';
 import * as fusedDepthwise from './fused-depthwise.js';
 import * as fusedNorm from './fused-norm.js';
+import * as gelu from './gelu.js';
+import * as layerNorm from './layer-norm.js';
 import * as loss from './loss.js';
 import * as math from './math.js';
 import * as norm from './norm.js';
@@ -26,6 +28,8 @@ export const forwardCases: readonly ForwardCase[] = [
   depthwise,
   pool,
   norm,
+  layerNorm,
+  gelu,
   fusedDepthwise,
   fusedNorm,
   winograd,
@@ -44,6 +48,8 @@ export const gradientCases: readonly GradientCase[] = [
   depthwise,
   pool,
   norm,
+  layerNorm,
+  gelu,
   fusedDepthwise,
   fusedNorm,
   winograd,
