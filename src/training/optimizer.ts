@@ -3,7 +3,7 @@
 
 import type { Graph, Node, Tensor } from '../graph/graph.js';
 import { add, mul } from '../graph/ops/math.js';
-import { floatConstant, placeholder } from '../graph/ops/source.js';
+import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
 import { Variable } from '../graph/ops/state.js';
 import { float32, type HostTensor } from '../graph/session.js';
 import type { Parameter } from '../models/parameters.js';
@@ -38,12 +38,21 @@ export interface OptimizerSlot {
   group: Group;
 }
 
+export interface ParameterChange {
+  gradient: Tensor;
+  /** What the parameter was when the gradient was computed. */
+  value: Tensor;
+  group: Group;
+  /** What reads `value`: before all of it has run, TensorFlow would copy the parameter in order to change it. */
+  readers?: readonly Node[];
+}
+
 export interface Optimizer {
   readonly slotKinds: readonly SlotKind[];
   /** The state it keeps beside each parameter that it has updates for, zero at first. */
   readonly slots: readonly OptimizerSlot[];
-  /** One update. `value` is what the parameter was when the gradient was computed. */
-  update(parameter: Parameter, change: { gradient: Tensor; value: Tensor; group: Group }): Node[];
+  /** One update. */
+  update(parameter: Parameter, change: ParameterChange): Node[];
   /** What must be fed where updates of these groups run. */
   inputs(groups: ReadonlySet<Group>): Record<string, Tensor>;
   /** The values to feed. */
@@ -70,15 +79,20 @@ function adam(graph: Graph, options: Extract<OptimizerOptions, { kind: 'adam' }>
     ...scalars,
     slotKinds: ['exp_avg', 'exp_avg_sq'],
     slots,
-    update(parameter, { gradient, value, group }) {
+    update(parameter, { gradient, value, group, readers = [] }) {
       const { learning_rate: rate, beta1_power: beta1Power, beta2_power: beta2Power, epsilon: fed } = scalars.of(group);
       const moments = { first: slot(parameter, 'exp_avg', group), second: slot(parameter, 'exp_avg_sq', group) };
       const update = { ...constants, beta1Power, beta2Power, rate, epsilon: fed };
-      const step = parameter.variable.applyAdam(gradient, moments, update);
-      if (weightDecay === 0) return [step];
-      // Adam's step does not depend on the weight, so that the two may be subtracted one after the other.
-      const decay = mul(value, mul(rate, floatConstant(graph, weightDecay)));
-      return [graph.after([step], () => parameter.variable.subtract(decay))];
+      const step = () => parameter.variable.applyAdam(gradient, moments, update);
+      if (weightDecay === 0) return [graph.after(readers, step)];
+      const factor = floatConstant(graph, weightDecay);
+      // First, as torch does. Not before the gradient is there: what is subtracted would lie there for as long, and nothing is
+      // to change where a guard holds the gradient back.
+      const { node: found } = identity(gradient);
+      const decayed = graph.after([found, ...readers], () =>
+        parameter.variable.subtract(mul(value, mul(rate, factor))),
+      );
+      return [graph.after([decayed], step)];
     },
   };
 }
@@ -92,11 +106,16 @@ function sgd(graph: Graph, options: Extract<OptimizerOptions, { kind: 'sgd' }>):
     ...scalars,
     slotKinds: ['momentum_buffer'],
     slots,
-    update(parameter, { gradient, value, group }) {
+    update(parameter, { gradient, value, group, readers = [] }) {
       const { learning_rate: rate } = scalars.of(group);
-      const decayed = weightDecay === 0 ? gradient : add(gradient, mul(value, floatConstant(graph, weightDecay)));
       const accumulator = slot(parameter, 'momentum_buffer', group);
-      return [parameter.variable.applyMomentum(decayed, accumulator, { rate, momentum: factor })];
+      const options = { rate, momentum: factor };
+      if (weightDecay === 0) {
+        return [graph.after(readers, () => parameter.variable.applyMomentum(gradient, accumulator, options))];
+      }
+      const share = floatConstant(graph, weightDecay);
+      const decayed = graph.after(readers, () => add(gradient, mul(value, share)));
+      return [graph.after([decayed.node], () => parameter.variable.applyMomentum(decayed, accumulator, options))];
     },
   };
 }

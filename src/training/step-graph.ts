@@ -215,13 +215,18 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
           ...context.statistics.map(({ value }) => sum(value)),
         ])
       : undefined;
+  const readers = readersOf(changes.map(({ value }) => value));
   const guarded = (value: Tensor) => (isSound ? onlyIf(isSound, value) : value);
   const updates = [
     ...context.statistics.map(({ variable, value }) => variable.assign(guarded(value))),
     ...(sums
       ? sums.add(changes, weight(), guarded)
       : changes.flatMap(({ parameter, gradient, ...change }) =>
-          optimizer.update(parameter, { ...change, gradient: guarded(gradient) }),
+          optimizer.update(parameter, {
+            ...change,
+            gradient: guarded(gradient),
+            readers: readers.get(change.value) ?? [],
+          }),
         )),
   ];
   const measured = { loss, ...addCounts(replicas.map((replica) => countCorrect(replica, options.classes))) };
@@ -256,6 +261,13 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
     ),
     groups: new Set(changes.map(({ group }) => group)),
   };
+}
+
+/** The nodes that read each of `values`. */
+function readersOf(values: readonly Tensor[]): ReadonlyMap<Tensor, readonly Node[]> {
+  const readers = new Map<Tensor, Node[]>(values.map((value) => [value, []]));
+  for (const node of values[0]?.graph.nodes ?? []) for (const input of node.inputs) readers.get(input)?.push(node);
+  return readers;
 }
 
 /** Whether all of these scalars are finite: so is their sum, save where they are near to overflowing anyway. */
