@@ -35,7 +35,9 @@ def main():
     gpu_mb_before = gpu_megabytes_in_use()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last if "channels_last" in options.mode else torch.contiguous_format
-    model = torchvision.models.get_model(options.model, weights=None, num_classes=CLASSES)
+    # The auxiliary classifiers of these would be work that ours does not do.
+    more = {"aux_logits": False, "init_weights": True} if options.model in ("googlenet", "inception_v3") else {}
+    model = torchvision.models.get_model(options.model, weights=None, num_classes=CLASSES, **more)
     model = model.to(device, memory_format=layout).train()
     run = torch.compile(model) if "compile" in options.mode else model
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
