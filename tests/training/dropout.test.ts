@@ -39,9 +39,19 @@ const skipping: Model = {
   head: 'fc',
 };
 
+/** The branch of a ConvNeXt's block. */
+const scaling: Model = {
+  build(m, images, outputs) {
+    const scale = m.parameter('layer_scale', [3, 1, 1], { kind: 'uniform', bound: 1 });
+    return m.linear('fc', flatten(m.stochasticDepth(images, rate, { scale })), outputs);
+  },
+  head: 'fc',
+};
+
 const runtime = await openRuntime('cpu');
-async function compile(options: Pick<StepGraphOptions, 'model' | 'dropout'>): Promise<Steps> {
-  const steps = await compileSteps(runtime, { ...base, ...options });
+async function compile(options: Pick<StepGraphOptions, 'model' | 'dropout'>, { kernels = true } = {}): Promise<Steps> {
+  const used = kernels ? runtime : { ...runtime, kernels: new Set<string>() };
+  const steps = await compileSteps(used, { ...base, ...options });
   after(() => steps.dispose());
   return steps;
 }
@@ -173,4 +183,23 @@ test('a seed is asked for only where something is drawn', () => {
   assert.equal(needs('resnet18'), false);
   assert.equal(needs('mobilenet_v2'), true);
   assert.equal(needs('mobilenet_v2', false), false);
+});
+
+test('a branch is scaled and dropped at once as it is one after the other', async () => {
+  const [atOnce, apart] = [await compile({ model: scaling }), await compile({ model: scaling }, { kernels: false })];
+  const images = 16;
+  const pixels = Uint8Array.from({ length: images * features }, (_, byte) => (byte * 37) % 256);
+  const batch = { pixels, labels: Int32Array.from({ length: images }, (_, n) => n % classes) };
+  const found = [atOnce, apart].map((steps) => {
+    steps.drawWeights(6);
+    const gradients = steps.gradients(batch);
+    const { loss } = steps.train(batch, 0.1);
+    return [loss, ...(gradients.get('layer_scale')?.data ?? []), ...(gradients.get('fc.weight')?.data ?? [])];
+  });
+  const [first = [], second = []] = found;
+  assert.equal(first.length, 1 + 3 + features * classes);
+  assert.ok(first.slice(1, 4).every((gradient) => gradient !== 0));
+  for (const [i, value] of first.entries()) {
+    assert.ok(Math.abs(value - (second[i] ?? Number.NaN)) < 1e-6, `${i}: ${value}, ${second[i]}`);
+  }
 });
