@@ -41,11 +41,14 @@ export function partsThatFit(
   // The first run makes what all others use.
   measured(few);
   const room = Math.max(0, available() - reserved);
-  const [small, large] = [measured(few), measured(2 * few)];
-  const perImage = Math.max(0, large - small) / few;
-  if (!Number.isFinite(perImage) || perImage === 0) return 1;
-  const allowed = small + room * (1 - spareShare);
-  const most = Math.max(1, Math.floor(few + (allowed - small) / perImage));
+  const growth = () => {
+    const small = measured(few);
+    return (measured(2 * few) - small) / few;
+  };
+  // Twice: what Linux takes back meanwhile, where memory is short already, would hide what an image takes.
+  const perImage = Math.max(growth(), growth());
+  if (!Number.isFinite(perImage) || perImage <= 0) return 1;
+  const most = Math.max(1, Math.floor(few + (room * (1 - spareShare)) / perImage));
   return Math.ceil(images / most);
 }
 

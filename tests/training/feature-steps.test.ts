@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { relu } from '#src/graph/ops/activation.js';
+import { ops } from '#src/graph/ops/registry.js';
 import type { Model } from '#src/models/model.js';
 import { flatten, globalAveragePool } from '#src/models/module.js';
-import { findModel, modelNames } from '#src/models/registry.js';
+import { findModel, modelNames, requireModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { compileSteps } from '#src/training/compile-steps.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
@@ -119,5 +120,19 @@ test('every network is cut where its classifier begins', () => {
     const head = parameters.find((parameter) => parameter.name === `${model.head}.weight`);
     const inputs = head?.spec.shape[1] ?? Number.NaN;
     assert.deepEqual(featureSizes, known[name] ?? { train: inputs, eval: inputs }, name);
+  }
+});
+
+test('it is cut there with our kernels, too, and where a type is widened', () => {
+  const kernels = new Set(ops.keys());
+  const widens = { precision: 'bfloat16', slowTypes: new Set(['bfloat16'] as const) } as const;
+  for (const name of ['convnext_tiny', 'efficientnet_b0', 'resnet18']) {
+    const common = { model: requireModel(name), classes: 3, optimizer: adam, freeze: 'backbone', features: true };
+    for (const options of [{ kernels }, { kernels, ...widens }, widens]) {
+      const { featureSizes, parameters } = buildStepGraph({ ...common, ...options, input: { ...input, crop: 224 } });
+      const head = parameters.find((parameter) => parameter.name === `${common.model.head}.weight`);
+      const inputs = head?.spec.shape[1] ?? Number.NaN;
+      assert.deepEqual(featureSizes, { train: inputs, eval: inputs }, name);
+    }
   }
 });

@@ -4,7 +4,7 @@ import type { Tensor } from '../graph.js';
 import { apply, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
 import { broadcastShapes, type Dimension, type DType, type Shape } from '../types.js';
 import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
-import { remade } from './remade.js';
+import { isCheapOfImages, remade } from './remade.js';
 import { floatConstant, intConstant } from './source.js';
 import { widened } from './widen.js';
 
@@ -105,7 +105,7 @@ const matMulOp: OpDefinition<MatMulOptions> = {
         ? matMul(b, dy, { transposeA: transposeB, transposeB: true })
         : matMul(dy, b, { transposeB: !transposeB });
     const db = () => {
-      const again = remade(a, dy);
+      const again = isCheapOfImages(a) ? remade(a, dy) : a;
       return transposeB
         ? matMul(dy, again, { transposeA: true, transposeB: transposeA })
         : matMul(again, dy, { transposeA: !transposeA });

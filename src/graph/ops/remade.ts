@@ -67,6 +67,16 @@ const isCheap = ({ node, dtype }: Tensor): boolean =>
   node.op === 'DeepCnnLayerNorm' || (node.op === 'DeepCnnGelu' && dtype === 'float32');
 
 /**
+ * Whether a factor of a product is what one of these made of images, in another shape or type. What a network's head reads is
+ * kept as it is, so that the head can be computed apart.
+ */
+export function isCheapOfImages(y: Tensor): boolean {
+  if (isCheap(y)) return y.shape.length === 4;
+  const [input] = y.node.inputs;
+  return input !== undefined && (y.node.op === 'Reshape' || isWidened(y)) && isCheapOfImages(input);
+}
+
+/**
  * y for a computation of the backward pass that waits for `dy`: made again then, to the bit, where one of our batch or
  * layer norms or GELUs made it, where it is what one made, padded or in another shape, or where it is a copy in float32 of what
  * has 16 bits; else y itself.
