@@ -41,8 +41,9 @@ export const typeOf = ([x]: readonly Tensor[]): Attributes => (x ? { T: { dtype:
 /** Ops of one kind, whatever their options. */
 export type OpFamily = readonly { readonly op: string; readonly gradient: unknown }[];
 
-/** Whether a graph may hold all ops of a family that is not TensorFlow's. */
-export const hasKernels = ({ kernels }: Graph, family: OpFamily): boolean => family.every(({ op }) => kernels.has(op));
+/** Whether x's graph may hold all ops of a family of ours, none of which knows float16. */
+export const hasKernels = ({ dtype, graph }: Tensor, family: OpFamily): boolean =>
+  dtype !== 'float16' && family.every(({ op }) => graph.kernels.has(op));
 
 /** Those of `kernels` that are for ops of these families. */
 export const kernelsOf = (kernels: ReadonlySet<string>, ...families: readonly OpFamily[]): ReadonlySet<string> =>

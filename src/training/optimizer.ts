@@ -83,16 +83,16 @@ function adam(graph: Graph, options: Extract<OptimizerOptions, { kind: 'adam' }>
       const { learning_rate: rate, beta1_power: beta1Power, beta2_power: beta2Power, epsilon: fed } = scalars.of(group);
       const moments = { first: slot(parameter, 'exp_avg', group), second: slot(parameter, 'exp_avg_sq', group) };
       const update = { ...constants, beta1Power, beta2Power, rate, epsilon: fed };
-      const step = () => parameter.variable.applyAdam(gradient, moments, update);
-      if (weightDecay === 0) return [graph.after(readers, step)];
-      const factor = floatConstant(graph, weightDecay);
-      // First, as torch does. Not before the gradient is there: what is subtracted would lie there for as long, and nothing is
-      // to change where a guard holds the gradient back.
-      const { node: found } = identity(gradient);
-      const decayed = graph.after([found, ...readers], () =>
-        parameter.variable.subtract(mul(value, mul(rate, factor))),
-      );
-      return [graph.after([decayed], step)];
+      const decay = () => {
+        const factor = floatConstant(graph, weightDecay);
+        // Not before the gradient is there: what is subtracted would lie there for as long, and nothing is to change where a
+        // guard holds the gradient back.
+        const { node: found } = identity(gradient);
+        return graph.after([found, ...readers], () => parameter.variable.subtract(mul(value, mul(rate, factor))));
+      };
+      // First, as torch does.
+      const before = weightDecay === 0 ? readers : [decay()];
+      return [graph.after(before, () => parameter.variable.applyAdam(gradient, moments, update))];
     },
   };
 }
@@ -109,13 +109,13 @@ function sgd(graph: Graph, options: Extract<OptimizerOptions, { kind: 'sgd' }>):
     update(parameter, { gradient, value, group, readers = [] }) {
       const { learning_rate: rate } = scalars.of(group);
       const accumulator = slot(parameter, 'momentum_buffer', group);
+      const decay = () => {
+        const share = floatConstant(graph, weightDecay);
+        return graph.after(readers, () => add(gradient, mul(value, share)));
+      };
+      const decayed = weightDecay === 0 ? gradient : decay();
       const options = { rate, momentum: factor };
-      if (weightDecay === 0) {
-        return [graph.after(readers, () => parameter.variable.applyMomentum(gradient, accumulator, options))];
-      }
-      const share = floatConstant(graph, weightDecay);
-      const decayed = graph.after(readers, () => add(gradient, mul(value, share)));
-      return [graph.after([decayed.node], () => parameter.variable.applyMomentum(decayed, accumulator, options))];
+      return [graph.after(readers, () => parameter.variable.applyMomentum(decayed, accumulator, options))];
     },
   };
 }

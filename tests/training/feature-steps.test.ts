@@ -6,7 +6,7 @@ import { relu } from '#src/graph/ops/activation.js';
 import { ops } from '#src/graph/ops/registry.js';
 import type { Model } from '#src/models/model.js';
 import { flatten, globalAveragePool } from '#src/models/module.js';
-import { findModel, modelNames, requireModel } from '#src/models/registry.js';
+import { modelNames, requireModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { compileSteps } from '#src/training/compile-steps.js';
 import { buildStepGraph, type StepGraphOptions } from '#src/training/step-graph.js';
@@ -105,8 +105,17 @@ test('steps that were not compiled for it have no features', async () => {
   assert.throws(() => steps.features('train', tinyBatch(1, 2)), /^Error: internal: the graph has no signature/);
 });
 
+/** How many features a network is cut at, and how many numbers its last layer reads. */
+function cutOf(name: string, options: Pick<StepGraphOptions, 'precision' | 'kernels' | 'slowTypes'> = {}) {
+  const model = requireModel(name);
+  const common = { model, classes: 3, optimizer: adam, freeze: 'backbone', features: true };
+  const { featureSizes, parameters } = buildStepGraph({ ...common, ...options, input: { ...input, crop: 224 } });
+  const head = parameters.find((parameter) => parameter.name === `${model.head}.weight`);
+  const inputs = head?.spec.shape[1] ?? Number.NaN;
+  return { featureSizes, whole: { train: inputs, eval: inputs } };
+}
+
 test('every network is cut where its classifier begins', () => {
-  const common = { classes: 3, optimizer: adam, freeze: 'backbone', features: true };
   const large = { train: 86528, eval: 86528 };
   const known: Record<string, object> = {
     alexnet: { train: 9216, eval: 4096 },
@@ -114,12 +123,8 @@ test('every network is cut where its classifier begins', () => {
     squeezenet1_1: large,
   };
   for (const name of modelNames()) {
-    const model = findModel(name);
-    assert.ok(model);
-    const { featureSizes, parameters } = buildStepGraph({ ...common, model, input: { ...input, crop: 224 } });
-    const head = parameters.find((parameter) => parameter.name === `${model.head}.weight`);
-    const inputs = head?.spec.shape[1] ?? Number.NaN;
-    assert.deepEqual(featureSizes, known[name] ?? { train: inputs, eval: inputs }, name);
+    const { featureSizes, whole } = cutOf(name);
+    assert.deepEqual(featureSizes, known[name] ?? whole, name);
   }
 });
 
@@ -127,12 +132,9 @@ test('it is cut there with our kernels, too, and where a type is widened', () =>
   const kernels = new Set(ops.keys());
   const widens = { precision: 'bfloat16', slowTypes: new Set(['bfloat16'] as const) } as const;
   for (const name of ['convnext_tiny', 'efficientnet_b0', 'resnet18']) {
-    const common = { model: requireModel(name), classes: 3, optimizer: adam, freeze: 'backbone', features: true };
     for (const options of [{ kernels }, { kernels, ...widens }, widens]) {
-      const { featureSizes, parameters } = buildStepGraph({ ...common, ...options, input: { ...input, crop: 224 } });
-      const head = parameters.find((parameter) => parameter.name === `${common.model.head}.weight`);
-      const inputs = head?.spec.shape[1] ?? Number.NaN;
-      assert.deepEqual(featureSizes, { train: inputs, eval: inputs }, name);
+      const { featureSizes, whole } = cutOf(name, options);
+      assert.deepEqual(featureSizes, whole, name);
     }
   }
 });

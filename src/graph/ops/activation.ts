@@ -39,7 +39,8 @@ export const activationOps: OpFamily = [
   ...[reluOp, reluGradOp, relu6Op, relu6GradOp, sigmoidOp, sigmoidGradOp, erfOp, expOp],
 ];
 
-const scalar = (x: Tensor, value: number): Tensor => cast(floatConstant(x.graph, value), x.dtype);
+/** A constant of x's type. */
+export const scalar = (x: Tensor, value: number): Tensor => cast(floatConstant(x.graph, value), x.dtype);
 
 export const exp = (x: Tensor): Tensor => apply(expOp, [x], none);
 export const erf = (x: Tensor): Tensor => apply(erfOp, [x], none);
@@ -55,6 +56,7 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
 export const hardSigmoid = (x: Tensor): Tensor => mul(relu6(add(x, scalar(x, 3))), scalar(x, 1 / 6));
 /** x relu6(x + 3) / 6, of the same paper. */
 export const hardSwish = (x: Tensor): Tensor => mul(x, hardSigmoid(x));
+
 /** Those that can be fused with what comes before, by name. */
 const named = { relu, relu6, silu, hardSwish } as const;
 

@@ -52,12 +52,11 @@ export const fusedDepthwiseOps: OpFamily = [depthwiseOp, depthwiseGradOp];
 
 /** Whether the graph has these kernels, and they this kind of convolution of x: at stride 2, kernels of 3 or 5 pixels. */
 export function hasFusedDepthwise(
-  { dtype, graph }: Tensor,
+  x: Tensor,
   { channels, kernel, stride }: { channels: number; kernel: number; stride: number },
 ): boolean {
   const isKnown = (stride === 1 && [3, 5, 7].includes(kernel)) || (stride === 2 && [3, 5].includes(kernel));
-  const isThere = dtype !== 'float16' && hasKernels(graph, fusedDepthwiseOps);
-  return isThere && isKnown && channels >= 16;
+  return hasKernels(x, fusedDepthwiseOps) && isKnown && channels >= 16;
 }
 
 /** Images [N, H, W, C], filters [kernel, kernel, C, 1] in float32 -> [N, H', W', C]. */

@@ -136,9 +136,7 @@ export function fusedBatchNormInference(
 }
 
 /** Whether the graph has the kernels of this file for x's type. */
-export function hasFusedNorm({ dtype, graph }: Tensor): boolean {
-  return dtype !== 'float16' && hasKernels(graph, [...fusedNormOps, ...remadeOps]);
-}
+export const hasFusedNorm = (x: Tensor): boolean => hasKernels(x, [...fusedNormOps, ...remadeOps]);
 
 /** x [N, H, W, C] times [N, 1, 1, C], for graphs that have these kernels. */
 export function scaleChannels(x: Tensor, by: Tensor): Tensor {

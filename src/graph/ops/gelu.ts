@@ -3,10 +3,8 @@
 
 import type { Tensor } from '../graph.js';
 import { apply, hasKernels, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
-import { erf } from './activation.js';
-import { cast } from './array.js';
+import { erf, scalar } from './activation.js';
 import { add, mul } from './math.js';
-import { floatConstant } from './source.js';
 
 // With the density φ: d gelu(x) = (Φ(x) + x φ(x)) dx
 const geluOp: OpDefinition<NoOptions> = {
@@ -30,8 +28,7 @@ export const fusedGelu = (x: Tensor): Tensor => apply(geluOp, [x], {});
 
 /** x Φ(x), by the kernel where there is one. */
 export function gelu(x: Tensor): Tensor {
-  if (x.dtype !== 'float16' && hasKernels(x.graph, geluOps)) return fusedGelu(x);
-  const scalar = (value: number) => cast(floatConstant(x.graph, value), x.dtype);
-  const below = mul(add(erf(mul(x, scalar(Math.SQRT1_2))), scalar(1)), scalar(0.5));
+  if (hasKernels(x, geluOps)) return fusedGelu(x);
+  const below = mul(add(erf(mul(x, scalar(x, Math.SQRT1_2))), scalar(x, 1)), scalar(x, 0.5));
   return mul(x, below);
 }

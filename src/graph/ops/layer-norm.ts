@@ -58,7 +58,7 @@ export const fusedLayerNorm = ({ x, scale, offset }: LayerNormInputs, options: L
 /** Normalises x over its last axis, by the kernel where there is one. */
 export function layerNorm(inputs: LayerNormInputs, options: LayerNormOptions): Tensor {
   const { x, scale, offset } = inputs;
-  if (x.dtype !== 'float16' && hasKernels(x.graph, layerNormOps)) return fusedLayerNorm(inputs, options);
+  if (hasKernels(x, layerNormOps)) return fusedLayerNorm(inputs, options);
   const wide = cast(x, 'float32');
   const last = [x.shape.length - 1];
   const centred = sub(wide, mean(wide, last, true));

@@ -47,9 +47,7 @@ export function hasWinograd(x: Tensor, channels: number): boolean {
   // Where a processor multiplies bfloat16 itself, that saves as much.
   const isFaster = dtype === 'float32' || (dtype === 'bfloat16' && graph.widens.has(dtype));
   return (
-    hasKernels(graph, winogradOps) &&
-    isFaster &&
-    [knownDimension(x.shape, 3), channels].every((count) => count % 16 === 0)
+    hasKernels(x, winogradOps) && isFaster && [knownDimension(x.shape, 3), channels].every((count) => count % 16 === 0)
   );
 }
 

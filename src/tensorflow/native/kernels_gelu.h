@@ -40,17 +40,16 @@ constexpr int64_t gelu_block = 16384;
 template <class T>
 void gelu_task(const void *given, int64_t block) {
   const auto &op = *(const Gelu *)given;
-  const int64_t first = block * gelu_block, end = least(op.count, first + gelu_block);
-  const T *x = (const T *)op.x, *dy = (const T *)op.dy;
-  T *to = (T *)(dy ? op.dx : op.y);
-  for (int64_t at = first; at < end; at += lanes) {
-    const int64_t count = least(lanes, end - at);
+  const int64_t first = block * gelu_block;
+  const T *x = (const T *)op.x + first, *dy = op.dy ? (const T *)op.dy + first : nullptr;
+  T *to = (T *)(dy ? op.dx : op.y) + first;
+  for_each_vector(least(gelu_block, op.count - first), [&](int64_t at, int64_t count) VISIT {
     const V z = load_some(x + at, count);
     const Normal normal = normal_at(z);
     V out = z * normal.below;
     if (dy) out = load_some(dy + at, count) * (normal.below + z * normal.density);
     store_some(to + at, out, count);
-  }
+  });
 }
 
 /** y = x Φ(x), or, with dy, dx = dy (Φ(x) + x φ(x)). */

@@ -14,14 +14,6 @@ ALWAYS_INLINE float total_of(V v) {
   return total;
 }
 
-/** Calls `visit(at, count)` for each vector of a row; the last may have fewer numbers. */
-template <class Visit>
-ALWAYS_INLINE void for_each_vector(int64_t channels, Visit visit) {
-  int64_t at = 0;
-  for (; at + lanes <= channels; at += lanes) visit(at, lanes);
-  if (at < channels) visit(at, channels - at);
-}
-
 struct Moments {
   float mean, rstd;
 };
@@ -30,11 +22,11 @@ template <class T>
 ALWAYS_INLINE Moments moments_of(const LayerNorm &op, const T *x) {
   const float share = 1.0f / (float)op.channels;
   V sum = {}, squares = {};
-  for_each_vector(op.channels, [&](int64_t at, int64_t count) __attribute__((always_inline)) {
+  for_each_vector(op.channels, [&](int64_t at, int64_t count) VISIT {
     sum += load_some(x + at, count);
   });
   const float mean = total_of(sum) * share;
-  for_each_vector(op.channels, [&](int64_t at, int64_t count) __attribute__((always_inline)) {
+  for_each_vector(op.channels, [&](int64_t at, int64_t count) VISIT {
     V d = load_some(x + at, count) - mean;
     if (count < lanes) d = keep(d, count);
     squares += d * d;
@@ -58,7 +50,7 @@ void layer_norm_task(const void *given, int64_t block) {
     const T *x = (const T *)op.x + row * op.channels;
     T *y = (T *)op.y + row * op.channels;
     const Moments moments = moments_of(op, x);
-    for_each_vector(op.channels, [&](int64_t at, int64_t count) __attribute__((always_inline)) {
+    for_each_vector(op.channels, [&](int64_t at, int64_t count) VISIT {
       const V normal = (load_some(x + at, count) - moments.mean) * moments.rstd;
       store_some(y + at, normal * load_some(op.scale + at, count) + load_some(op.offset + at, count), count);
     });
@@ -77,7 +69,7 @@ void layer_norm_grad_task(const void *given, int64_t block) {
     T *dx = (T *)op.dx + row * channels;
     const Moments moments = moments_of(op, x);
     V sum = {}, product = {};
-    for_each_vector(channels, [&](int64_t at, int64_t count) __attribute__((always_inline)) {
+    for_each_vector(channels, [&](int64_t at, int64_t count) VISIT {
       const V up = load_some(dy + at, count), normal = (load_some(x + at, count) - moments.mean) * moments.rstd;
       const V g = up * load_some(op.scale + at, count);
       sum += g;
@@ -86,7 +78,7 @@ void layer_norm_grad_task(const void *given, int64_t block) {
       store_some(doffset + at, load_some(doffset + at, count) + up, count);
     });
     const float mean_g = total_of(sum) * share, mean_product = total_of(product) * share;
-    for_each_vector(channels, [&](int64_t at, int64_t count) __attribute__((always_inline)) {
+    for_each_vector(channels, [&](int64_t at, int64_t count) VISIT {
       const V normal = (load_some(x + at, count) - moments.mean) * moments.rstd;
       const V g = load_some(dy + at, count) * load_some(op.scale + at, count);
       store_some(dx + at, (g - mean_g - normal * mean_product) * moments.rstd, count);

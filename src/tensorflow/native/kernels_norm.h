@@ -149,24 +149,21 @@ void sum_grad_task(const void *given, int64_t block) {
   }
   const float share = 1.0f / (float)op.image_rows;
   for (; left > 0; left -= size, x += size, dy += size) {
-    for (int64_t at = 0; at < least(size, left); at += lanes) {
-      const int64_t count = least(lanes, left - at);
-      const bool whole = count == lanes;
-      const V centred = (whole ? load(x + at) : load_part(x + at, count)) - load(work.mean + at);
-      V g = whole ? load(dy + at) : load_part(dy + at, count);
+    for_each_vector(least(size, left), [&](int64_t at, int64_t count) VISIT {
+      const V centred = load_some(x + at, count) - load(work.mean + at);
+      V g = load_some(dy + at, count);
       if (pooled) g += load(pooled + at) * share;
       if (HasSide) {
         // y is positive just where z was
-        g = select((whole ? load(y + at) : load_part(y + at, count)) > 0.0f, g, V{});
-        if (whole) store(dside + at, g);
-        else store_part(dside + at, g, count);
+        g = select(load_some(y + at, count) > 0.0f, g, V{});
+        store_some(dside + at, g, count);
       } else {
         g = activate_grad<A>(centred * load(work.a + at) + load(work.b + at), g);
       }
-      if (!whole) g = keep(g, count);
+      if (count < lanes) g = keep(g, count);
       store(sum + at, load(sum + at) + g);
       store(product + at, load(product + at) + g * centred);
-    }
+    });
     if (HasSide) y += size, dside += size;
   }
   free(pooled);
@@ -190,18 +187,15 @@ void norm_grad_task(const void *given, int64_t block) {
   const float share = 1.0f / (float)op.image_rows;
   const float *slope = work.sums, *constant = slope + size;
   for (; left > 0; left -= size, x += size, dy += size, dx += size) {
-    for (int64_t at = 0; at < least(size, left); at += lanes) {
-      const int64_t count = least(lanes, left - at);
-      const bool whole = count == lanes;
-      const V centred = (whole ? load(x + at) : load_part(x + at, count)) - load(work.mean + at);
-      V g = whole ? load(dy + at) : load_part(dy + at, count);
+    for_each_vector(least(size, left), [&](int64_t at, int64_t count) VISIT {
+      const V centred = load_some(x + at, count) - load(work.mean + at);
+      V g = load_some(dy + at, count);
       if (pooled) g += load(pooled + at) * share;
       const V a = load(work.a + at);
       if (A != Activation::none) g = activate_grad<A>(centred * a + load(work.b + at), g);
       const V out = g * a + (centred * load(slope + at) + load(constant + at));
-      if (whole) store(dx + at, out);
-      else store_part(dx + at, out, count);
-    }
+      store_some(dx + at, out, count);
+    });
   }
   free(pooled);
 }

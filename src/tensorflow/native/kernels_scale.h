@@ -16,11 +16,9 @@ void scale_task(const void *given, int64_t image) {
   const T *x = (const T *)op.x + image * left;
   T *y = (T *)op.y + image * left;
   for (; left > 0; left -= period.size, x += period.size, y += period.size) {
-    for (int64_t at = 0; at < least(period.size, left); at += lanes) {
-      const int64_t count = least(lanes, left - at);
-      if (count == lanes) store(y + at, load(x + at) * load(by + at));
-      else store_part(y + at, load_part(x + at, count) * load(by + at), count);
-    }
+    for_each_vector(least(period.size, left), [&](int64_t at, int64_t count) VISIT {
+      store_some(y + at, load_some(x + at, count) * load(by + at), count);
+    });
   }
   free(by);
 }
@@ -51,15 +49,11 @@ void scale_grad_task(const void *given, int64_t image) {
   for (; left > 0; left -= period.size, x += period.size, dy += period.size, dx += period.size) {
     if (remade) (*work.before)(x, remade, least(period.size, left));
     const T *scaled = remade ? remade : x;
-    for (int64_t at = 0; at < least(period.size, left); at += lanes) {
-      const int64_t count = least(lanes, left - at);
-      const bool whole = count == lanes;
-      const V g = whole ? load(dy + at) : load_part(dy + at, count);
-      const V in = whole ? load(scaled + at) : load_part(scaled + at, count);
+    for_each_vector(least(period.size, left), [&](int64_t at, int64_t count) VISIT {
+      const V g = load_some(dy + at, count), in = load_some(scaled + at, count);
       store(sum + at, load(sum + at) + g * in);
-      if (whole) store(dx + at, g * load(by + at));
-      else store_part(dx + at, g * load(by + at), count);
-    }
+      store_some(dx + at, g * load(by + at), count);
+    });
   }
   T *dby = (T *)op.dby + image * op.channels;
   for (int64_t c = 0; c < op.channels; c++) {

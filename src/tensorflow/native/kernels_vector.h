@@ -13,6 +13,7 @@ namespace deep_cnn {
 namespace {
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#define VISIT __attribute__((always_inline))
 
 typedef float V __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t VI __attribute__((vector_size(VECTOR_BYTES)));
@@ -77,6 +78,17 @@ template <class T>
 ALWAYS_INLINE void store_some(T *to, V v, int64_t count) {
   if (count == lanes) store(to, v);
   else store_part(to, v, count);
+}
+
+/**
+ * Calls `visit(at, count)`, a lambda marked VISIT, for each vector of `length` numbers; the last may have fewer. That a vector
+ * is whole is known to the compiler then, so that `load_some` does not ask.
+ */
+template <class Visit>
+ALWAYS_INLINE void for_each_vector(int64_t length, Visit visit) {
+  int64_t at = 0;
+  for (; at + lanes <= length; at += lanes) visit(at, lanes);
+  if (at < length) visit(at, length - at);
 }
 
 /** Zero but for the first `count` numbers. */

@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict';
+import type { Tensor } from '#src/graph/graph.js';
+import { sub } from '#src/graph/ops/math.js';
+
+/** Each tensor less the one that is expected in its place. */
+export const differences = (found: readonly Tensor[], expected: readonly Tensor[]): Tensor[] =>
+  found.map((tensor, index) => sub(tensor, expected[index] ?? tensor));
 
 /** A judgement of differences that may be no larger than `largest`, and that are not of nothing. */
 export function expectZeros(largest: number) {

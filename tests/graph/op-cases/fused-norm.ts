@@ -3,11 +3,11 @@ import type { Tensor } from '#src/graph/graph.js';
 import { type ActivationName, activate } from '#src/graph/ops/activation.js';
 import { cast } from '#src/graph/ops/array.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
-import { add, mean, mul, sub, sum } from '#src/graph/ops/math.js';
+import { add, mean, mul, sum } from '#src/graph/ops/math.js';
 import { batchNormTraining } from '#src/graph/ops/norm.js';
 import { type ForwardCase, forwardCase, type GradientCase, gradientCase } from '../op-case.js';
 import { floats, noisy } from '../samples.js';
-import { expectZeros } from './differences.js';
+import { differences, expectZeros } from './differences.js';
 import { fourPixels } from './norm.js';
 
 const options = { epsilon: 1e-3, momentum: 0.1 };
@@ -44,9 +44,6 @@ function composed(inputs: Inputs, activation: ActivationName | 'none'): Result {
 
 const fused = (inputs: Inputs, activation: ActivationName | 'none', pool = false) =>
   fusedBatchNorm(inputs, { ...options, activation, pool });
-
-const differences = (found: readonly Tensor[], expected: readonly Tensor[]) =>
-  found.map((tensor, index) => sub(tensor, expected[index] ?? tensor));
 
 const allOf = ({ y, runningMean: m, runningVariance: v }: Result) => [y, m, v];
 
