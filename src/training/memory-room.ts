@@ -41,12 +41,12 @@ export function partsThatFit(
   // The first run makes what all others use.
   measured(few);
   const room = Math.max(0, available() - reserved);
-  const growth = () => {
-    const small = measured(few);
-    return (measured(2 * few) - small) / few;
-  };
-  // Twice: what Linux takes back meanwhile, where memory is short already, would hide what an image takes.
-  const perImage = Math.max(growth(), growth());
+  const small = measured(few);
+  const growth = (count: number) => (measured(count) - small) / (count - few);
+  const roughly = growth(2 * few);
+  // How TensorFlow lays out its tensors varies by some images' worth, which tells less beside more of them.
+  const hasRoom = few * 4 <= images && roughly * few * 3 < room / 2;
+  const perImage = hasRoom ? Math.max(roughly, growth(4 * few)) : roughly;
   if (!Number.isFinite(perImage) || perImage <= 0) return 1;
   const most = Math.max(1, Math.floor(few + (room * (1 - spareShare)) / perImage));
   return Math.ceil(images / most);

@@ -6,6 +6,7 @@ import { type ImageList, inListOrder } from '../data/image-list.js';
 import { createLoader } from '../data/loader.js';
 import type { Preprocessing } from '../data/preprocessing.js';
 import type { Runtime } from '../graph/session.js';
+import { dtypeBytes, elementCount } from '../graph/types.js';
 import { requireModel } from '../models/registry.js';
 import type { TrainConfig } from '../options.js';
 import type { Report, Split } from '../reporting/events.js';
@@ -126,7 +127,11 @@ export async function prepareTraining(
   function measureMemory(): BatchSplit | undefined {
     if (!config.auto_batch || runtime.device === 'cuda') return undefined;
     const batch = { images: Math.min(config.batch_size, dataset.train.length), crop: preprocessing.crop };
-    const reserved = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
+    const cached = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
+    // Weights are read next, and of a checkpoint the optimizer's state with them.
+    const kinds = before ? 1 + steps.slotKinds.length : 1;
+    const read = steps.parameters.reduce((total, { shape }) => total + elementCount(shape), 0) * dtypeBytes.float32;
+    const reserved = cached + kinds * read;
     return { images: batch.images, parts: partsThatFit(steps, { ...batch, reserved }) };
   }
 
