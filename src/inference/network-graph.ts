@@ -6,7 +6,7 @@ import { freeze, type VariableValue } from '../graph/passes/freeze.js';
 import { permute } from '../graph/passes/permute.js';
 import type { FloatType } from '../graph/types.js';
 import { Module } from '../models/module.js';
-import { ParameterStore } from '../models/parameters.js';
+import { ParameterStore, Reads } from '../models/parameters.js';
 import { requireModel } from '../models/registry.js';
 import type { TrainedNetwork } from './network.js';
 
@@ -24,7 +24,7 @@ export function addNetwork(
   { precision = 'float32' }: { precision?: FloatType } = {},
 ): NetworkInGraph {
   const parameters = new ParameterStore(images.graph);
-  const module = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+  const module = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
   const scores = requireModel(network.model).build(module, cast(images, precision), network.classes.length);
   return { logits: cast(scores, 'float32'), freeze: (tensors) => freeze(tensors, valuesOf(parameters, network)) };
 }
@@ -33,10 +33,10 @@ export function addNetwork(
 function valuesOf(parameters: ParameterStore, { weights }: TrainedNetwork): (name: string) => VariableValue {
   const byName = new Map(parameters.all.map((parameter) => [parameter.name, parameter]));
   return (name) => {
-    const { permutation, variable } = byName.get(name) ?? {};
+    const { permutation, shape } = byName.get(name) ?? {};
     const value = weights.get(name);
-    if (!variable || !value) throw new Error(`internal: there are no weights for ${name}`);
+    if (!shape || !value) throw new Error(`internal: there are no weights for ${name}`);
     const data = permutation ? permute(value.data, value.shape, permutation) : value.data;
-    return { shape: variable.shape, data };
+    return { shape, data };
   };
 }

@@ -12,11 +12,10 @@ import { layerNorm } from '../graph/ops/layer-norm.js';
 import { matMul, mul, add as plus } from '../graph/ops/math.js';
 import { batchNormInference, batchNormTraining } from '../graph/ops/norm.js';
 import { intConstant } from '../graph/ops/source.js';
-import type { Variable } from '../graph/ops/state.js';
 import { hasWinograd, winogradConv2d } from '../graph/ops/winograd.js';
 import { dimension, knownDimension } from '../graph/types.js';
 import type { Frozen } from './freezing.js';
-import type { Initializer, Layout, Parameter, ParameterStore } from './parameters.js';
+import type { Initializer, Layout, Parameter, ParameterStore, Reads } from './parameters.js';
 import { globalAveragePool } from './pooling.js';
 import type { StepRandom } from './step-random.js';
 import { isPlain3x3, type Pair, paddingOf, pairOf, placeWindow } from './window.js';
@@ -39,10 +38,9 @@ export interface BuildContext {
   readonly random?: StepRandom | undefined;
   /** What behaves as in evaluation though the rest is trained. */
   readonly frozen?: Frozen | undefined;
-  /** Each parameter to be trained that the network reads, and the tensor that it reads. */
-  readonly reads: Map<Parameter, Tensor>;
+  readonly reads: Reads;
   /** Running statistics, and what each training step makes of them. */
-  readonly statistics: { variable: Variable; value: Tensor }[];
+  readonly statistics: { parameter: Parameter; value: Tensor }[];
 }
 
 export interface ConvLayer {
@@ -161,8 +159,8 @@ export class Module {
     const varianceParameter = this.buffer(`${name}.running_var`, shape, ones);
     const side = add?.();
     return this.within(name, () => {
-      const runningMean = meanParameter.variable.read();
-      const runningVariance = varianceParameter.variable.read();
+      const runningMean = this.context.reads.value(meanParameter);
+      const runningVariance = this.context.reads.value(varianceParameter);
       const inputs = { x, scale, offset, runningMean, runningVariance };
       const after = (y: Tensor) => {
         const sum = side ? plus(y, side) : y;
@@ -170,8 +168,8 @@ export class Module {
       };
       const isFixed = !this.context.training || this.context.frozen?.parameter(meanParameter.name);
       const note = (moved: { runningMean: Tensor; runningVariance: Tensor }) => {
-        this.context.statistics.push({ variable: meanParameter.variable, value: moved.runningMean });
-        this.context.statistics.push({ variable: varianceParameter.variable, value: moved.runningVariance });
+        this.context.statistics.push({ parameter: meanParameter, value: moved.runningMean });
+        this.context.statistics.push({ parameter: varianceParameter, value: moved.runningVariance });
       };
       const fused = activation ? activationName(activation) : 'none';
       if (isFixed) {
@@ -253,9 +251,7 @@ export class Module {
   private read(name: string, shape: readonly number[], initializer: Initializer, layout: Layout = 'plain'): Tensor {
     const spec = { name: this.qualify(name), shape, layout, trainable: true, initializer };
     const parameter = this.context.parameters.get(spec);
-    const value = parameter.variable.read();
-    if (!this.context.frozen?.parameter(parameter.name)) this.context.reads.set(parameter, value);
-    return value;
+    return this.context.reads.value(parameter, { train: !this.context.frozen?.parameter(parameter.name) });
   }
 
   private buffer(name: string, shape: readonly number[], initializer: Initializer): Parameter {

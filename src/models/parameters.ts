@@ -1,12 +1,13 @@
 // A network's parameters and buffers. They carry torchvision's names, order and shapes everywhere outside the graph;
 // inside it, filters lie as TensorFlow wants them, and are turned round only where they enter or leave.
 
+import { defined } from '../defined.js';
 import type { Graph, Tensor } from '../graph/graph.js';
-import { broadcastTo, invertPermutation, transpose } from '../graph/ops/array.js';
+import { broadcastTo, concat, invertPermutation, reshape, splitSizes, transpose } from '../graph/ops/array.js';
 import { add, mul, sub } from '../graph/ops/math.js';
 import { floatConstant, intConstant, randomNormal, randomUniform } from '../graph/ops/source.js';
 import { Variable } from '../graph/ops/state.js';
-import { elementCount } from '../graph/types.js';
+import { elementCount, sameShape } from '../graph/types.js';
 
 /** How a value is drawn when no pretrained one is there. */
 export type Initializer =
@@ -42,11 +43,12 @@ export interface ParameterSpec {
 
 export class Parameter {
   readonly spec: ParameterSpec;
-  readonly variable: Variable;
+  /** Where its values lie. */
+  readonly storage: Storage;
 
-  constructor(graph: Graph, spec: ParameterSpec) {
+  constructor(spec: ParameterSpec, storage: Storage) {
     this.spec = spec;
-    this.variable = new Variable(graph, spec.name, 'float32', graphShape(spec));
+    this.storage = storage;
   }
 
   get name(): string {
@@ -56,6 +58,12 @@ export class Parameter {
   /** The number of values. */
   get size(): number {
     return elementCount(this.spec.shape);
+  }
+
+  /** Its shape in the graph. */
+  get shape(): readonly number[] {
+    const { shape, layout } = this.spec;
+    return layout === 'plain' ? shape : permutations[layout].map((axis) => shape[axis] ?? 0);
   }
 
   /** From PyTorch's axes to the graph's, where they differ. */
@@ -79,7 +87,7 @@ export class Parameter {
   draw(seed: Tensor, index: number): Tensor {
     const { initializer } = this.spec;
     const { graph } = seed;
-    const { shape } = this.variable;
+    const { shape } = this;
     if (initializer.kind === 'constant') return filled(graph, initializer.value, shape);
     const ownSeed = add(seed, intConstant(graph, [index, 0]));
     if (initializer.kind === 'truncated-normal' && initializer.std > 0.3) {
@@ -94,8 +102,45 @@ export class Parameter {
   }
 }
 
-function graphShape({ shape, layout }: ParameterSpec): readonly number[] {
-  return layout === 'plain' ? shape : permutations[layout].map((axis) => shape[axis] ?? 0);
+/**
+ * A variable and the parameters whose values it holds: one in its own shape, or several, flat, one after the other. What
+ * happens to all of them at once is one op then, where a GPU takes longer to start one than to compute it.
+ */
+export class Storage {
+  readonly name: string;
+  readonly parameters: readonly Parameter[];
+  readonly variable: Variable;
+
+  constructor(graph: Graph, name: string, specs: readonly ParameterSpec[]) {
+    this.name = name;
+    this.parameters = specs.map((spec) => new Parameter(spec, this));
+    const [only, ...others] = this.parameters;
+    const size = this.parameters.reduce((total, parameter) => total + parameter.size, 0);
+    this.variable = new Variable(graph, name, 'float32', only && others.length === 0 ? only.shape : [size]);
+  }
+
+  /** The parts, as they lie in the graph, of what has the variable's shape. */
+  split(whole: Tensor): ReadonlyMap<Parameter, Tensor> {
+    const { parameters } = this;
+    const sizes = parameters.map(({ size }) => size);
+    const parts = parameters.length === 1 ? [whole] : splitSizes(whole, sizes, 0);
+    return new Map(parameters.map((parameter, index) => [parameter, reshaped(defined(parts[index]), parameter.shape)]));
+  }
+
+  /** The whole that these parts make up. */
+  join(partOf: (parameter: Parameter) => Tensor): Tensor {
+    const parts = this.parameters.map(partOf);
+    const [only, ...others] = parts;
+    if (only && others.length === 0) return only;
+    return concat(
+      parts.map((part, index) => reshaped(part, [defined(this.parameters[index]).size])),
+      0,
+    );
+  }
+}
+
+function reshaped(x: Tensor, shape: readonly number[]): Tensor {
+  return sameShape(x.shape, shape) ? x : reshape(x, shape);
 }
 
 /** A tensor of one value throughout. */
@@ -103,13 +148,28 @@ export function filled(graph: Graph, value: number, shape: readonly number[]): T
   return broadcastTo(floatConstant(graph, value), intConstant(graph, shape), shape);
 }
 
+/** Parameters that are known beforehand, in torchvision's order, and which of them share a storage. */
+export interface ParameterPlan {
+  specs: readonly ParameterSpec[];
+  /** The name of the storage, or none for one of its own. */
+  storageOf(spec: ParameterSpec): string | undefined;
+}
+
 /** Makes each parameter once and hands out the same one when the network is built again over it. */
 export class ParameterStore {
   readonly graph: Graph;
   private readonly byName = new Map<string, Parameter>();
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, { specs, storageOf }: ParameterPlan = { specs: [], storageOf: () => undefined }) {
     this.graph = graph;
+    const sharing = new Map<string, ParameterSpec[]>();
+    for (const spec of specs) {
+      const name = storageOf(spec) ?? spec.name;
+      sharing.set(name, [...(sharing.get(name) ?? []), spec]);
+    }
+    const made = [...sharing].flatMap(([name, together]) => new Storage(graph, name, together).parameters);
+    const found = new Map(made.map((parameter) => [parameter.name, parameter]));
+    for (const { name } of specs) this.byName.set(name, defined(found.get(name)));
   }
 
   /** In the order of creation, which is torchvision's state_dict order. */
@@ -124,8 +184,26 @@ export class ParameterStore {
   get(spec: ParameterSpec): Parameter {
     const known = this.byName.get(spec.name);
     if (known) return known;
-    const made = new Parameter(this.graph, spec);
+    const made = defined(new Storage(this.graph, spec.name, [spec]).parameters[0]);
     this.byName.set(spec.name, made);
     return made;
+  }
+}
+
+/** What one pass over a network reads: each storage once. */
+export class Reads {
+  /** Those that are to be trained, and what was read of each. */
+  readonly trained = new Map<Storage, Tensor>();
+  readonly #values = new Map<Parameter, Tensor>();
+
+  /** A parameter's value, as it lies in the graph. All of a storage are to be trained, or none. */
+  value(parameter: Parameter, { train = false } = {}): Tensor {
+    const { storage } = parameter;
+    const known = this.#values.get(parameter);
+    if (known) return known;
+    const whole = storage.variable.read();
+    if (train) this.trained.set(storage, whole);
+    for (const [part, value] of storage.split(whole)) this.#values.set(part, value);
+    return this.value(parameter);
   }
 }

@@ -7,13 +7,13 @@ import { div, mul } from '../graph/ops/math.js';
 import { floatConstant } from '../graph/ops/source.js';
 import { ownCopy, Variable } from '../graph/ops/state.js';
 import type { Signature } from '../graph/saved-model.js';
-import { filled, type Parameter } from '../models/parameters.js';
+import { filled, type Storage } from '../models/parameters.js';
 import type { Group, Optimizer } from './optimizer.js';
 import { doneAfter } from './state-signatures.js';
 
-/** A parameter that is trained, its gradient of one batch's mean loss, and its group. */
+/** What is trained, its gradient of one batch's mean loss, and its group. */
 export interface Change {
-  parameter: Parameter;
+  storage: Storage;
   gradient: Tensor;
   group: Group;
 }
@@ -30,7 +30,7 @@ export class GradientSums {
   readonly #graph: Graph;
   readonly #name: string;
   readonly #weight: Variable;
-  readonly #sums = new Map<Parameter, { variable: Variable; group: Group }>();
+  readonly #sums = new Map<Storage, { variable: Variable; group: Group }>();
 
   constructor(graph: Graph, name: string) {
     this.#graph = graph;
@@ -40,10 +40,10 @@ export class GradientSums {
 
   /** Adds one batch, which counts `weight` (its images, or their weights). `guarded` holds back what is not sound. */
   add(changes: readonly Change[], weight: Tensor, guarded: (value: Tensor) => Tensor): Node[] {
-    const added = changes.map(({ parameter, gradient, group }) => {
-      const { name, shape } = parameter.variable;
+    const added = changes.map(({ storage, gradient, group }) => {
+      const { name, shape } = storage.variable;
       const variable = new Variable(this.#graph, `${this.#name}/${name}`, 'float32', shape);
-      this.#sums.set(parameter, { variable, group });
+      this.#sums.set(storage, { variable, group });
       return variable.increase(mul(guarded(gradient), weight));
     });
     return [...added, this.#weight.increase(guarded(weight))];
@@ -78,11 +78,11 @@ export class GradientSums {
 
   #updates(optimizer: Optimizer): Node[] {
     const weight = this.#weight.read();
-    return [...this.#sums].flatMap(([parameter, { variable, group }]) => {
+    return [...this.#sums].flatMap(([storage, { variable, group }]) => {
       const gradient = div(variable.read(), weight);
-      const value = parameter.variable.read();
+      const value = storage.variable.read();
       // Weight decay is by what the parameter was before the update.
-      return this.#graph.after([value.node], () => optimizer.update(parameter, { gradient, value, group }));
+      return this.#graph.after([value.node], () => optimizer.update(storage, { gradient, value, group }));
     });
   }
 }

@@ -10,7 +10,7 @@ import type { FloatType } from '../graph/types.js';
 import type { Frozen } from '../models/freezing.js';
 import type { Model } from '../models/model.js';
 import { type BuildContext, Module } from '../models/module.js';
-import type { ParameterStore } from '../models/parameters.js';
+import { type ParameterStore, Reads } from '../models/parameters.js';
 import type { StepRandom } from '../models/step-random.js';
 import type { GraphInput } from './input.js';
 import { type LossOptions, lossWeight, trainingLoss } from './loss.js';
@@ -51,11 +51,13 @@ export function differentiate(
   const { logits, context } = forward(options, parameters, mixed, { training: true, random, frozen });
   const labelShare = mixing?.mix_label_share;
   const loss = trainingLoss(logits, labels, options.classes, { ...options, labelShare });
-  const read = [...context.reads];
+  const storages = [...context.reads.trained.keys()];
+  const trained = storages.flatMap(({ parameters }) => parameters);
   const found = gradients(
     lossScale ? mul(loss, lossScale) : loss,
-    read.map(([, tensor]) => tensor),
+    trained.map((parameter) => context.reads.value(parameter)),
   );
+  const gradientOf = new Map(trained.map((parameter, index) => [parameter, found[index]]));
   const unscaled = (gradient: Tensor) => (lossScale ? div(gradient, lossScale) : gradient);
   const weight = () => {
     const counted = lossWeight(labels, options.classes, { ...options, labelShare });
@@ -63,7 +65,9 @@ export function differentiate(
   };
   return {
     ...{ context, logits, labels, loss, weight, counts: share?.counts },
-    gradients: new Map(read.map(([parameter], index) => [parameter, unscaled(defined(found[index]))])),
+    gradients: new Map(
+      storages.map((storage) => [storage, unscaled(storage.join((parameter) => defined(gradientOf.get(parameter))))]),
+    ),
   };
 }
 
@@ -74,7 +78,7 @@ export function forward(
   images: Tensor,
   mode: Pick<BuildContext, 'training' | 'random' | 'frozen'>,
 ): { logits: Tensor; context: BuildContext } {
-  const context: BuildContext = { parameters, ...mode, reads: new Map(), statistics: [] };
+  const context: BuildContext = { parameters, ...mode, reads: new Reads(), statistics: [] };
   const logits = model.build(new Module(context), cast(images, precision), classes);
   return { logits: cast(logits, 'float32'), context };
 }

@@ -1,12 +1,12 @@
-// Optimizers as part of the graph: their state, one update a parameter, and the few numbers that are fed at each step.
-// Parameters belong to groups, each with a learning rate and a count of steps of its own.
+// Optimizers as part of the graph: their state, one update for each storage of parameters, and the few numbers that are
+// fed at each step. Storages belong to groups, each with a learning rate and a count of steps of its own.
 
 import type { Graph, Node, Tensor } from '../graph/graph.js';
 import { add, mul } from '../graph/ops/math.js';
 import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
 import { Variable } from '../graph/ops/state.js';
 import { float32, type HostTensor } from '../graph/session.js';
-import type { Parameter } from '../models/parameters.js';
+import type { Storage } from '../models/parameters.js';
 
 export type OptimizerOptions =
   /**
@@ -31,35 +31,35 @@ export interface GroupState {
 export type SlotKind = 'exp_avg' | 'exp_avg_sq' | 'momentum_buffer';
 
 export interface OptimizerSlot {
-  parameter: Parameter;
+  storage: Storage;
   kind: SlotKind;
-  /** Named `<parameter>/<kind>`, and laid out as the parameter's own. */
+  /** Laid out as the storage's own. */
   variable: Variable;
   group: Group;
 }
 
 export interface ParameterChange {
   gradient: Tensor;
-  /** What the parameter was when the gradient was computed. */
+  /** What the storage held when the gradient was computed. */
   value: Tensor;
   group: Group;
-  /** What reads `value`: before all of it has run, TensorFlow would copy the parameter in order to change it. */
+  /** What reads `value`: before all of it has run, TensorFlow would copy the storage in order to change it. */
   readers?: readonly Node[];
 }
 
 export interface Optimizer {
   readonly slotKinds: readonly SlotKind[];
-  /** The state it keeps beside each parameter that it has updates for, zero at first. */
+  /** The state it keeps beside each storage that it has updates for, zero at first. */
   readonly slots: readonly OptimizerSlot[];
   /** One update. */
-  update(parameter: Parameter, change: ParameterChange): Node[];
+  update(storage: Storage, change: ParameterChange): Node[];
   /** What must be fed where updates of these groups run. */
   inputs(groups: ReadonlySet<Group>): Record<string, Tensor>;
   /** The values to feed. */
   feeds(groups: ReadonlyMap<Group, GroupState>): Record<string, HostTensor>;
 }
 
-/** Adds an optimizer's constants to the graph; slots and updates come with each parameter's `update`. */
+/** Adds an optimizer's constants to the graph; slots and updates come with each storage's `update`. */
 export function createOptimizer(graph: Graph, options: OptimizerOptions): Optimizer {
   return options.kind === 'adam' ? adam(graph, options) : sgd(graph, options);
 }
@@ -79,20 +79,20 @@ function adam(graph: Graph, options: Extract<OptimizerOptions, { kind: 'adam' }>
     ...scalars,
     slotKinds: ['exp_avg', 'exp_avg_sq'],
     slots,
-    update(parameter, { gradient, value, group, readers = [] }) {
+    update(storage, { gradient, value, group, readers = [] }) {
       const { learning_rate: rate, beta1_power: beta1Power, beta2_power: beta2Power, epsilon: fed } = scalars.of(group);
-      const moments = { first: slot(parameter, 'exp_avg', group), second: slot(parameter, 'exp_avg_sq', group) };
+      const moments = { first: slot(storage, 'exp_avg', group), second: slot(storage, 'exp_avg_sq', group) };
       const update = { ...constants, beta1Power, beta2Power, rate, epsilon: fed };
       const decay = () => {
         const factor = floatConstant(graph, weightDecay);
         // Not before the gradient is there: what is subtracted would lie there for as long, and nothing is to change where a
         // guard holds the gradient back.
         const { node: found } = identity(gradient);
-        return graph.after([found, ...readers], () => parameter.variable.subtract(mul(value, mul(rate, factor))));
+        return graph.after([found, ...readers], () => storage.variable.subtract(mul(value, mul(rate, factor))));
       };
       // First, as torch does.
       const before = weightDecay === 0 ? readers : [decay()];
-      return [graph.after(before, () => parameter.variable.applyAdam(gradient, moments, update))];
+      return [graph.after(before, () => storage.variable.applyAdam(gradient, moments, update))];
     },
   };
 }
@@ -106,16 +106,16 @@ function sgd(graph: Graph, options: Extract<OptimizerOptions, { kind: 'sgd' }>):
     ...scalars,
     slotKinds: ['momentum_buffer'],
     slots,
-    update(parameter, { gradient, value, group, readers = [] }) {
+    update(storage, { gradient, value, group, readers = [] }) {
       const { learning_rate: rate } = scalars.of(group);
-      const accumulator = slot(parameter, 'momentum_buffer', group);
+      const accumulator = slot(storage, 'momentum_buffer', group);
       const decay = () => {
         const share = floatConstant(graph, weightDecay);
         return graph.after(readers, () => add(gradient, mul(value, share)));
       };
       const decayed = weightDecay === 0 ? gradient : decay();
       const options = { rate, momentum: factor };
-      return [graph.after(readers, () => parameter.variable.applyMomentum(decayed, accumulator, options))];
+      return [graph.after(readers, () => storage.variable.applyMomentum(decayed, accumulator, options))];
     },
   };
 }
@@ -147,14 +147,14 @@ function scalarTable<K extends string>(graph: Graph, values: Record<K, (state: G
   };
 }
 
-/** A parameter's slots are the same in every step that updates it. */
+/** A storage's slots are the same in every step that updates it. */
 function slotList(graph: Graph) {
   const slots: OptimizerSlot[] = [];
-  const slot = (parameter: Parameter, kind: SlotKind, group: Group): Variable => {
-    const known = slots.find((made) => made.parameter === parameter && made.kind === kind);
+  const slot = (storage: Storage, kind: SlotKind, group: Group): Variable => {
+    const known = slots.find((made) => made.storage === storage && made.kind === kind);
     if (known) return known.variable;
-    const variable = new Variable(graph, `${parameter.name}/${kind}`, 'float32', parameter.variable.shape);
-    slots.push({ parameter, kind, variable, group });
+    const variable = new Variable(graph, `${storage.name}/${kind}`, 'float32', storage.variable.shape);
+    slots.push({ storage, kind, variable, group });
     return variable;
   };
   return { slots, slot };

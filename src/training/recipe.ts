@@ -13,8 +13,8 @@ import { floatTypeOf, type Precision } from './precision-choice.js';
 export function requireFreezable(freeze: string, model: Model, crop: number): void {
   if (freeze === 'none') return;
   const { parameters } = structureOf(model, { classes: 2, crop });
-  const named = parameters.all.map(({ name, spec }) => ({ name, trainable: spec.trainable }));
-  freezingOf(freeze, named, model.head);
+  const specs = parameters.all.map(({ spec }) => spec);
+  freezingOf(freeze, specs, model.head);
 }
 
 /** What the options and the data say of how the network is to be trained. */

@@ -7,14 +7,14 @@ import { split } from '../graph/ops/array.js';
 import { add, div, mul } from '../graph/ops/math.js';
 import { placeholder } from '../graph/ops/source.js';
 import { float32, type HostTensor, int32 } from '../graph/session.js';
-import type { Parameter } from '../models/parameters.js';
+import type { Storage } from '../models/parameters.js';
 import { cuts } from './batch-parts.js';
 
 /** A batch's, or a part's: means by `weight`, a scalar that is made when it is asked for. */
 export interface LossAndGradients {
   loss: Tensor;
   weight: () => Tensor;
-  gradients: ReadonlyMap<Parameter, Tensor>;
+  gradients: ReadonlyMap<Storage, Tensor>;
 }
 
 /** Of the whole batch, from those of its parts. */
@@ -27,7 +27,7 @@ export function average(parts: readonly LossAndGradients[]): LossAndGradients {
   const mean = (value: (part: LossAndGradients) => Tensor) =>
     div(total(parts.map((part, index) => mul(value(part), defined(weights[index])))), weight);
   const gradients = [...first.gradients.keys()].map(
-    (parameter) => [parameter, mean((part) => defined(part.gradients.get(parameter)))] as const,
+    (storage) => [storage, mean((part) => defined(part.gradients.get(storage)))] as const,
   );
   return { loss: mean((part) => part.loss), weight: () => weight, gradients: new Map(gradients) };
 }

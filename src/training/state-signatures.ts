@@ -1,11 +1,12 @@
 // How a network's weights and the optimizer's state enter and leave the graph: under torchvision's names and in its
 // shapes.
 
+import { defined } from '../defined.js';
 import type { Graph, Node, Tensor } from '../graph/graph.js';
 import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
 import { ownCopy, type Variable } from '../graph/ops/state.js';
 import type { Signature } from '../graph/saved-model.js';
-import { filled, type Parameter } from '../models/parameters.js';
+import { filled, type Parameter, type Storage } from '../models/parameters.js';
 import type { Optimizer, OptimizerSlot, SlotKind } from './optimizer.js';
 
 /** `early`: the state of what is trained from the start; `late`: of what is trained after `unfreeze` only. */
@@ -18,11 +19,15 @@ const slotPhases: readonly SlotPhase[] = ['early', 'late'];
 
 export const phaseOf = ({ group }: OptimizerSlot): SlotPhase => (group === 'late' ? 'late' : 'early');
 
-/** A variable and the parameter whose layout it has. */
+/** A variable, the storage whose layout it has, and what its part for a parameter is called outside the graph. */
 interface Kept {
-  parameter: Parameter;
+  storage: Storage;
   variable: Variable;
+  nameOf(parameter: Parameter): string;
 }
+
+/** What an optimizer's slots of a kind are called outside the graph. */
+export const slotName = ({ name }: Parameter, kind: SlotKind) => `${name}/${kind}`;
 
 /** The steps that set all weights, as given or drawn, begin to train what was frozen, and read the weights. */
 export function initSignatures(graph: Graph, parameters: readonly Parameter[], optimizer: Optimizer) {
@@ -34,8 +39,10 @@ export function initSignatures(graph: Graph, parameters: readonly Parameter[], o
   const init = loadSignature(graph, 'init', asKept(parameters), () => resetSlots('early'));
   const init_random = graph.scope('init_random', () => {
     const seed = placeholder(graph, 'seed', 'int32', [2]);
-    const draw = (parameter: Parameter, index: number) => parameter.variable.assign(parameter.draw(seed, index));
-    return { inputs: { seed }, outputs: doneAfter(graph, [...parameters.map(draw), ...resetSlots('early')]) };
+    const indices = new Map(parameters.map((parameter, index) => [parameter, index]));
+    const draw = (parameter: Parameter) => parameter.draw(seed, defined(indices.get(parameter)));
+    const drawn = storagesOf(parameters).map((storage) => storage.variable.assign(storage.join(draw)));
+    return { inputs: { seed }, outputs: doneAfter(graph, [...drawn, ...resetSlots('early')]) };
   });
   // What is frozen takes no memory for the optimizer's state before this.
   const unfreeze = graph.scope('unfreeze', () => ({ inputs: {}, outputs: doneAfter(graph, resetSlots('late')) }));
@@ -47,7 +54,9 @@ export function slotSignatures(graph: Graph, { slots, slotKinds }: Optimizer): P
   const signatures: Partial<Record<SlotStep, Signature>> = {};
   for (const kind of slotKinds) {
     for (const phase of slotPhases) {
-      const kept = slots.filter((slot) => slot.kind === kind && phaseOf(slot) === phase);
+      const kept = slots
+        .filter((slot) => slot.kind === kind && phaseOf(slot) === phase)
+        .map(({ storage, variable }) => ({ storage, variable, nameOf: (part: Parameter) => slotName(part, kind) }));
       if (kept.length === 0) continue;
       const [read, load] = [`read_${phase}_${kind}`, `load_${phase}_${kind}`] as const;
       signatures[read] = readSignature(graph, read, kept);
@@ -57,15 +66,23 @@ export function slotSignatures(graph: Graph, { slots, slotKinds }: Optimizer): P
   return signatures;
 }
 
+const storagesOf = (parameters: readonly Parameter[]): Storage[] => [
+  ...new Set(parameters.map(({ storage }) => storage)),
+];
+
 const asKept = (parameters: readonly Parameter[]): Kept[] =>
-  parameters.map((parameter) => ({ parameter, variable: parameter.variable }));
+  storagesOf(parameters).map((storage) => ({ storage, variable: storage.variable, nameOf: ({ name }) => name }));
 
 function readSignature(graph: Graph, name: string, kept: readonly Kept[]): Signature {
-  const read = ({ parameter, variable }: Kept) => [variable.name, identity(parameter.leaveGraph(variable.read()))];
-  return { inputs: {}, outputs: graph.scope(name, () => Object.fromEntries(kept.map(read)) as Record<string, Tensor>) };
+  const read = ({ storage, variable, nameOf }: Kept) =>
+    [...storage.split(variable.read())].map(([parameter, value]): [string, Tensor] => [
+      nameOf(parameter),
+      identity(parameter.leaveGraph(value)),
+    ]);
+  return { inputs: {}, outputs: graph.scope(name, () => Object.fromEntries(kept.flatMap(read))) };
 }
 
-/** Sets each variable from the input of its name; `alsoDo` makes nodes that are to run, too. */
+/** Sets each variable from the inputs of its parts' names; `alsoDo` makes nodes that are to run, too. */
 function loadSignature(
   graph: Graph,
   name: string,
@@ -73,21 +90,16 @@ function loadSignature(
   alsoDo: () => readonly Node[] = () => [],
 ): Signature {
   return graph.scope(name, () => {
-    const inputs = kept.map(({ parameter, variable }) =>
-      placeholder(graph, variable.name, 'float32', parameter.spec.shape),
-    );
-    const assigned = kept.map(({ parameter, variable }, index) => {
-      const value = inputs[index];
-      if (!value) throw new Error('internal: an input was not made');
-      return variable.assign(parameter.enterGraph(ownCopy(value)));
-    });
-    return {
-      inputs: Object.fromEntries(kept.map(({ variable }, index) => [variable.name, inputs[index]])) as Record<
-        string,
-        Tensor
-      >,
-      outputs: doneAfter(graph, [...assigned, ...alsoDo()]),
+    const inputs: Record<string, Tensor> = {};
+    const given = (parameter: Parameter, input: string): Tensor => {
+      const value = placeholder(graph, input, 'float32', parameter.spec.shape);
+      inputs[input] = value;
+      return parameter.enterGraph(value);
     };
+    const assigned = kept.map(({ storage, variable, nameOf }) =>
+      variable.assign(ownCopy(storage.join((parameter) => given(parameter, nameOf(parameter))))),
+    );
+    return { inputs, outputs: doneAfter(graph, [...assigned, ...alsoDo()]) };
   });
 }
 

@@ -8,7 +8,7 @@ import { add, finite, halfSquares, sum } from '../graph/ops/math.js';
 import { identity, placeholder } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
 import type { FloatType } from '../graph/types.js';
-import { type Frozen, freezingOf } from '../models/freezing.js';
+import type { Frozen } from '../models/freezing.js';
 import { type Parameter, ParameterStore } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
 import { GradientSums, type GroupSignatures } from './accumulation.js';
@@ -25,6 +25,7 @@ import {
   type PassParts,
 } from './network-pass.js';
 import { createOptimizer, type Group, type Optimizer, type OptimizerOptions } from './optimizer.js';
+import { planParameters } from './parameter-plan.js';
 import { average, replicaInputs, sharesOf } from './replicas.js';
 import { initSignatures, type SlotStep, slotSignatures } from './state-signatures.js';
 import { bytesPerImage } from './step-memory.js';
@@ -50,6 +51,8 @@ export interface StepGraphOptions extends NetworkOptions {
   devices?: readonly string[] | undefined;
   /** Ops beyond TensorFlow's own that will be there when the steps run. */
   kernels?: ReadonlySet<string>;
+  /** Whether small parameters share variables, as they do by default: the same to the bit, by fewer ops. */
+  shared?: boolean;
   /** Types whose convolutions and products are done in float32. */
   slowTypes?: ReadonlySet<FloatType>;
 }
@@ -110,24 +113,19 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     widens: options.slowTypes,
   });
   const input = graphInput(graph, options.input);
-  const parameters = new ParameterStore(graph);
+  const { freeze = 'none', shared = true } = options;
+  const { frozen, groupOf, ...plan } = planParameters({ ...options, crop: options.input.crop, freeze, shared });
+  const parameters = new ParameterStore(graph, plan);
   const optimizer = createOptimizer(graph, options.optimizer);
   const evaluation = graph.scope('eval', () => {
     const { logits, context } = forward(options, parameters, input.images, { training: false });
     const loss = trainingLoss(logits, input.labels, options.classes, { unfused: options.unfused ?? false });
     return {
       outputs: { loss, ...countCorrect({ logits, labels: input.labels }, options.classes), logits },
-      reads: context.reads,
+      reads: context.reads.trained,
     };
   });
 
-  const { freeze = 'none', model } = options;
-  const named = parameters.all.map(({ name, spec }) => ({ name, trainable: spec.trainable }));
-  const frozen = freezingOf(freeze, named, model.head);
-  const groupOf = (name: string): Group => {
-    if (name.startsWith(`${model.head}.`)) return 'head';
-    return frozen?.parameter(name) ? 'late' : 'backbone';
-  };
   const lossScale = options.precision === 'float16' ? placeholder(graph, 'loss_scale', 'float32', []) : undefined;
   const build = (scope: 'train' | 'late', still: Frozen | undefined) => {
     const sums = options.accumulate ? new GradientSums(graph, `${scope}_sums`) : undefined;
@@ -141,8 +139,8 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   };
   const train_step = signatureOf(training);
   const eval_step = { inputs: { pixels: input.pixels, labels: input.labels }, outputs: evaluation.outputs };
-  const changing = new Set(training.trained);
-  const evalReads = [...evaluation.reads].flatMap(([parameter, value]) => (changing.has(parameter) ? [value] : []));
+  const changing = new Set(training.storages);
+  const evalReads = [...evaluation.reads].flatMap(([storage, value]) => (changing.has(storage) ? [value] : []));
   const apart = options.features
     ? featureSteps({
         train: { whole: train_step, changing: training.changing },
@@ -152,7 +150,7 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   return {
     graph,
     parameters: parameters.all,
-    trained: training.trained,
+    trained: parameters.all.filter(({ storage }) => changing.has(storage)),
     bytesPerImage: training.bytesPerImage,
     optimizer,
     groups: { train_step: training.groups, late_step: late.groups },
@@ -204,25 +202,30 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
   const [first] = replicas;
   const { context } = defined(first);
   const { loss, weight, gradients: found } = average(replicas);
-  const changes = [...context.reads].map(([parameter, value]) => {
-    return { parameter, value, gradient: defined(found.get(parameter)), group: groupOf(parameter.name) };
+  const changes = [...context.reads.trained].map(([storage, value]) => {
+    const group = groupOf(defined(storage.parameters[0]).name);
+    return { storage, value, gradient: defined(found.get(storage)), group };
+  });
+  const moved = new Map(context.statistics.map(({ parameter, value }) => [parameter, value]));
+  const statistics = [...new Set(context.statistics.map(({ parameter }) => parameter.storage))].map((storage) => {
+    return { variable: storage.variable, value: storage.join((parameter) => defined(moved.get(parameter))) };
   });
   const isSound =
     options.guard || lossScale
       ? areFinite([
           loss,
           ...changes.map(({ gradient }) => halfSquares(gradient)),
-          ...context.statistics.map(({ value }) => sum(value)),
+          ...statistics.map(({ value }) => sum(value)),
         ])
       : undefined;
   const readers = readersOf(changes.map(({ value }) => value));
   const guarded = (value: Tensor) => (isSound ? onlyIf(isSound, value) : value);
   const updates = [
-    ...context.statistics.map(({ variable, value }) => variable.assign(guarded(value))),
+    ...statistics.map(({ variable, value }) => variable.assign(guarded(value))),
     ...(sums
       ? sums.add(changes, weight(), guarded)
-      : changes.flatMap(({ parameter, gradient, ...change }) =>
-          optimizer.update(parameter, {
+      : changes.flatMap(({ storage, gradient, ...change }) =>
+          optimizer.update(storage, {
             ...change,
             gradient: guarded(gradient),
             readers: readers.get(change.value) ?? [],
@@ -244,29 +247,41 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
     },
     outputs,
     gradients: Object.fromEntries(
-      changes.map(({ parameter, gradient }) => [parameter.name, parameter.leaveGraph(gradient)]),
+      changes.flatMap(({ storage, gradient }) =>
+        [...storage.split(gradient)].map(([parameter, own]) => [parameter.name, parameter.leaveGraph(own)]),
+      ),
     ),
-    trained: changes.map(({ parameter }) => parameter),
+    storages: changes.map(({ storage }) => storage),
     bytesPerImage: bytesPerImage(defined(first).loss, defined(first).gradients.values()),
     /** What differs from step to step for the same image. */
     changing: [
-      ...replicas.flatMap((replica) => [...replica.context.reads.values()]),
+      ...replicas.flatMap((replica) => [...replica.context.reads.trained.values()]),
       ...(random?.input ? [random.input] : []),
       ...(lossScale ? [lossScale] : []),
     ],
     /** How a group of batches begins and ends, where steps only add up. */
     group: sums?.signatures(
       optimizer,
-      context.statistics.map(({ variable }) => variable),
+      statistics.map(({ variable }) => variable),
     ),
     groups: new Set(changes.map(({ group }) => group)),
   };
 }
 
-/** The nodes that read each of `values`. */
+/** Ops whose outputs may lie in their input's memory. */
+const views: ReadonlySet<string> = new Set(['Reshape', 'SplitV']);
+
+/** The nodes that read each of `values`, or a part of it. */
 function readersOf(values: readonly Tensor[]): ReadonlyMap<Tensor, readonly Node[]> {
   const readers = new Map<Tensor, Node[]>(values.map((value) => [value, []]));
-  for (const node of values[0]?.graph.nodes ?? []) for (const input of node.inputs) readers.get(input)?.push(node);
+  const ofPart = new Map(readers);
+  for (const node of values[0]?.graph.nodes ?? []) {
+    for (const input of node.inputs) {
+      const found = ofPart.get(input);
+      found?.push(node);
+      if (found && views.has(node.op)) for (const part of node.outputs) ofPart.set(part, found);
+    }
+  }
   return readers;
 }
 

@@ -3,7 +3,7 @@
 import { elementCount } from '../graph/types.js';
 import type { StateDict } from '../weights/state-dict.js';
 import type { OptimizerSlot, SlotKind } from './optimizer.js';
-import { phaseOf, type SlotPhase, type SlotStep } from './state-signatures.js';
+import { phaseOf, type SlotPhase, type SlotStep, slotName } from './state-signatures.js';
 
 /** How far a run is: what `Steps` keeps beside the graph's variables. */
 export interface StepCounters {
@@ -68,7 +68,12 @@ export function slotSpecsAt(slots: readonly OptimizerSlot[], counters: StepCount
   const phases = phasesAt(counters);
   return slots
     .filter((slot) => phases.includes(phaseOf(slot)) && (kind === undefined || slot.kind === kind))
-    .map(({ variable, parameter }) => ({ name: variable.name, shape: parameter.spec.shape }));
+    .flatMap((slot) =>
+      slot.storage.parameters.map((parameter) => ({
+        name: slotName(parameter, slot.kind),
+        shape: parameter.spec.shape,
+      })),
+    );
 }
 
 /** The steps that read and set the slots in use, of one kind or of all, and the names of these. */
@@ -81,7 +86,7 @@ export function slotStepsAt(
   return [...kinds].flatMap((each) =>
     phasesAt(counters).flatMap((phase) => {
       const kept = slots.filter((slot) => slot.kind === each && phaseOf(slot) === phase);
-      const names = kept.map(({ variable }) => variable.name);
+      const names = kept.flatMap(({ storage }) => storage.parameters.map((parameter) => slotName(parameter, each)));
       return names.length === 0 ? [] : [{ read: `read_${phase}_${each}`, load: `load_${phase}_${each}`, names }];
     }),
   );

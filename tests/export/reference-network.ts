@@ -7,7 +7,7 @@ import { identity, placeholder } from '#src/graph/ops/source.js';
 import { float32, openSession, outputOf, type Runtime } from '#src/graph/session.js';
 import type { TrainedNetwork } from '#src/inference/network.js';
 import { Module } from '#src/models/module.js';
-import { ParameterStore } from '#src/models/parameters.js';
+import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
 import { referencePixels, referenceTensor } from '../../scripts/parity/reference.js';
 
@@ -22,7 +22,7 @@ function build(name: string, classes: number, crop: number) {
   const graph = new Graph();
   const images = placeholder(graph, 'images', 'float32', [null, crop, crop, 3]);
   const parameters = new ParameterStore(graph);
-  const module = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+  const module = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
   const logits = model.build(module, images, classes);
   return { graph, images, parameters: parameters.all, probabilities: exp(logSoftmax(logits)) };
 }
@@ -65,7 +65,7 @@ export async function referenceProbabilities(runtime: Runtime, network: TrainedN
   const { graph, images, parameters, probabilities } = build(model, classes.length, preprocessing.crop);
   const fed = parameters.map((parameter, index) => {
     const value = placeholder(graph, `value${index}`, 'float32', parameter.spec.shape);
-    return { name: parameter.name, value, assigned: parameter.variable.assign(parameter.enterGraph(value)) };
+    return { name: parameter.name, value, assigned: parameter.storage.variable.assign(parameter.enterGraph(value)) };
   });
   const done = graph.after(
     fed.map(({ assigned }) => assigned),

@@ -201,5 +201,4 @@ test('resnet18 computes no gradient of its images', () => {
   assert.equal(ofOp('Conv2DBackpropInput').length, 19);
   const depths = ofOp('Conv2DBackpropInput').map(({ outputs }) => outputs[0]?.shape[3]);
   assert.ok(!depths.includes(3), `channels: ${depths}`);
-  assert.equal(ofOp('ResourceApplyAdam').length, 62);
 });

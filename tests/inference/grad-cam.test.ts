@@ -10,7 +10,7 @@ import type { TrainedNetwork } from '#src/inference/network.js';
 import { addNetwork } from '#src/inference/network-graph.js';
 import { factsOf } from '#src/models/facts.js';
 import { Module } from '#src/models/module.js';
-import { ParameterStore } from '#src/models/parameters.js';
+import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { modelNames, requireModel } from '#src/models/registry.js';
 import { openRuntime, type Runtime } from '#src/tensorflow/runtime.js';
 import { largestDifference, referenceBatch, referenceNetwork } from '../export/reference-network.js';
@@ -29,7 +29,7 @@ test('the last activations are found in every network', () => {
     const graph = new Graph();
     const images = placeholder(graph, 'images', 'float32', [null, crop, crop, 3]);
     const module = new Module({
-      ...{ parameters: new ParameterStore(graph), training: false, reads: new Map(), statistics: [] },
+      ...{ parameters: new ParameterStore(graph), training: false, reads: new Reads(), statistics: [] },
     });
     const logits = requireModel(name).build(module, images, 7);
     const { shape } = lastActivations(images, logits);

@@ -7,7 +7,7 @@ import { Graph } from '#src/graph/graph.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { type Frozen, freezingOf } from '#src/models/freezing.js';
 import { Module } from '#src/models/module.js';
-import { ParameterStore } from '#src/models/parameters.js';
+import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel, modelNames } from '#src/models/registry.js';
 
 interface Named {
@@ -20,7 +20,7 @@ function networkOf(name: string): { names: readonly Named[]; head: string } {
   assert.ok(model, name);
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+  const root = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
   model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 5);
   return {
     names: parameters.all.map((parameter) => ({ name: parameter.name, trainable: parameter.spec.trainable })),

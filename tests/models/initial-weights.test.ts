@@ -7,7 +7,7 @@ import { placeholder } from '#src/graph/ops/source.js';
 import { int32, openSession, outputOf } from '#src/graph/session.js';
 import type { Model } from '#src/models/model.js';
 import { globalAveragePool, Module, uniformByFanIn } from '#src/models/module.js';
-import { ParameterStore } from '#src/models/parameters.js';
+import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { compileSteps } from '#src/training/compile-steps.js';
@@ -105,7 +105,7 @@ const drawn: Model = {
 test('a layer is drawn as it says, its bias zero unless it says otherwise', async () => {
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const m = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+  const m = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
   drawn.build(m, placeholder(graph, 'images', 'float32', [null, 8, 8, 3]), 40);
   const seed = placeholder(graph, 'seed', 'int32', [2]);
   const outputs = Object.fromEntries(parameters.all.map((each, index) => [each.name, each.draw(seed, index)]));

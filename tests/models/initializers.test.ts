@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Graph } from '#src/graph/graph.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { Module } from '#src/models/module.js';
-import { type Initializer, ParameterStore } from '#src/models/parameters.js';
+import { type Initializer, ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
 
 const zeros: Initializer = { kind: 'constant', value: 0 };
@@ -63,7 +63,7 @@ for (const [name, layers] of Object.entries(expected)) {
     assert.ok(model);
     const graph = new Graph();
     const parameters = new ParameterStore(graph);
-    const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+    const root = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
     model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 5);
     const initializers = new Map(parameters.all.map(({ spec }) => [spec.name, spec.initializer]));
     for (const [tensor, initializer] of Object.entries(layers)) {

@@ -16,7 +16,7 @@ import {
   maxPool2d,
   splitChannels,
 } from '#src/models/module.js';
-import { ParameterStore } from '#src/models/parameters.js';
+import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { openRuntime } from '#src/tensorflow/runtime.js';
 import { assertClose } from '../graph/closeness.js';
 import { noise } from '../graph/samples.js';
@@ -154,7 +154,7 @@ const pools: Record<string, { build: (x: Tensor) => Tensor; expected: number[] }
 const graph = new Graph();
 const x = placeholder(graph, 'images', 'float32', [null, height, width, channels]);
 const parameters = new ParameterStore(graph);
-const m = new Module({ parameters, training: true, reads: new Map(), statistics: [] });
+const m = new Module({ parameters, training: true, reads: new Reads(), statistics: [] });
 
 const layerOutputs = convs.map(({ name, outputs, ...conv }) => [
   name,
@@ -166,7 +166,7 @@ const feeds = parameters.all.map((parameter) => ({
   parameter,
   value: placeholder(graph, parameter.name, 'float32', parameter.spec.shape),
 }));
-const assigned = feeds.map(({ parameter, value }) => parameter.variable.assign(parameter.enterGraph(value)));
+const assigned = feeds.map(({ parameter, value }) => parameter.storage.variable.assign(parameter.enterGraph(value)));
 const signatures: Record<string, Signature> = {
   init: {
     inputs: Object.fromEntries(feeds.map(({ parameter, value }) => [parameter.name, value])),
@@ -176,7 +176,10 @@ const signatures: Record<string, Signature> = {
   weights: {
     inputs: {},
     outputs: Object.fromEntries(
-      parameters.all.map((parameter) => [parameter.name, identity(parameter.leaveGraph(parameter.variable.read()))]),
+      parameters.all.map((parameter) => [
+        parameter.name,
+        identity(parameter.leaveGraph(parameter.storage.variable.read())),
+      ]),
     ),
   },
   pools: {
@@ -188,7 +191,7 @@ const signatures: Record<string, Signature> = {
 function placeholderFree(): Tensor {
   const [first] = parameters.all;
   assert.ok(first);
-  return first.variable.read();
+  return first.storage.variable.read();
 }
 
 const session = await openSession(await openRuntime('cpu'), graph, signatures);

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { Graph } from '#src/graph/graph.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { Module } from '#src/models/module.js';
-import { type Parameter, ParameterStore } from '#src/models/parameters.js';
+import { type Parameter, ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel, modelNames } from '#src/models/registry.js';
 import { buildStepGraph } from '#src/training/step-graph.js';
 
@@ -33,7 +33,7 @@ function modelOf(name: string) {
 function parametersOf(name: string, classes: number): readonly Parameter[] {
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+  const root = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
   const logits = modelOf(name).build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), classes);
   assert.deepEqual(logits.shape, [null, classes]);
   return parameters.all;
@@ -76,7 +76,9 @@ for (const name of modelNames()) {
     });
     const trainable = parameters.filter(({ spec }) => spec.trainable).map((parameter) => parameter.name);
     assert.deepEqual(Object.keys(signatures.gradients.outputs).sort(), [...trainable].sort());
-    const updated = new Set(optimizer.slots.map(({ parameter }) => parameter.name));
+    const updated = new Set(
+      optimizer.slots.flatMap(({ storage }) => storage.parameters.map((parameter) => parameter.name)),
+    );
     assert.deepEqual([...updated].sort(), [...trainable].sort());
     for (const { name: parameter, spec } of parameters.filter(({ spec: { trainable: trained } }) => trained)) {
       assert.deepEqual(signatures.gradients.outputs[parameter]?.shape, spec.shape, parameter);

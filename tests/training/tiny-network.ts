@@ -37,6 +37,21 @@ export const tinyModel: Model = {
   head: 'fc',
 };
 
+/** Small, but of so many parameters that they share variables, in each half of it. */
+export const sharingModel: Model = {
+  build(m, images, outputs) {
+    let x = m.conv('stem', images, { channels, kernel: 3 });
+    for (let index = 0; index < 18; index++) {
+      const block = m.child('blocks', index);
+      const groups = index % 3 === 0 ? channels : 1;
+      const y = block.conv('conv', x, { channels, kernel: groups > 1 ? 3 : 1, padding: groups > 1 ? 1 : 0, groups });
+      x = relu(block.batchNorm('bn', y, { add: () => x }));
+    }
+    return m.linear('fc', m.dropout(globalAveragePool(x), 0.2), outputs);
+  },
+  head: 'fc',
+};
+
 /** torchvision's order and shapes. */
 export const tinyShapes: Readonly<Record<string, readonly number[]>> = {
   'conv.weight': [channels, 3, 3, 3],

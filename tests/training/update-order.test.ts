@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Node } from '#src/graph/graph.js';
 import { nodesBefore } from '#src/graph/substitute.js';
+import type { Model } from '#src/models/model.js';
 import type { OptimizerOptions } from '#src/training/optimizer.js';
 import { buildStepGraph } from '#src/training/step-graph.js';
-import { classes, input, tinyModel } from './tiny-network.js';
+import { classes, input, sharingModel, tinyModel } from './tiny-network.js';
 
 const optimizers: Readonly<Record<string, OptimizerOptions>> = {
   Adam: { kind: 'adam' },
@@ -24,24 +25,45 @@ function before(node: Node, found = new Set<Node>()): Set<Node> {
   return found;
 }
 
-for (const [name, optimizer] of Object.entries(optimizers)) {
-  test(`${name} changes a parameter once everything has read it`, () => {
-    const { signatures, parameters } = buildStepGraph({ model: tinyModel, classes, input, optimizer });
+/** Ops whose outputs are their input's memory, or may be. */
+const views = new Set(['Reshape', 'SplitV', 'Squeeze', 'ExpandDims', 'Identity']);
+
+/** Those of `nodes` that read what these hold, or a part of it. */
+function readersOf(read: readonly Node[], nodes: readonly Node[]): Node[] {
+  const readers = nodes.filter(({ inputs }) => inputs.some(({ node }) => read.includes(node)));
+  const parts = readers.filter(({ op }) => views.has(op));
+  return parts.length === 0 ? readers : [...readers, ...readersOf(parts, nodes)];
+}
+
+const networks: Readonly<Record<string, Model>> = {
+  'a parameter': tinyModel,
+  'parameters that share a variable': sharingModel,
+};
+const cases = Object.entries(optimizers).flatMap(([name, optimizer]) =>
+  Object.entries(networks).map(([what, model]) => ({ name, optimizer, what, model })),
+);
+
+for (const { name, optimizer, what, model } of cases) {
+  test(`${name} changes ${what} once everything has read it`, () => {
+    const { signatures, parameters } = buildStepGraph({ model, classes, input, optimizer });
     const ran = [...nodesBefore(Object.values(signatures.train_step.outputs))];
-    for (const { spec, variable } of parameters.filter(({ spec }) => spec.trainable)) {
+    const trained = parameters.filter(({ spec }) => spec.trainable);
+    const storages = new Set(trained.map(({ storage }) => storage));
+    assert.equal(storages.size < trained.length, model === sharingModel);
+    for (const { name: storage, variable } of storages) {
       const isOfVariable = (node: Node | undefined) => {
         const shared = node?.attributes['shared_name'];
         return shared !== undefined && 'string' in shared && shared.string === variable.name;
       };
       const reads = ran.filter(({ op, inputs }) => op === 'ReadVariableOp' && isOfVariable(inputs[0]?.node));
-      const readers = ran.filter(({ inputs }) => inputs.some(({ node }) => reads.includes(node)));
+      const readers = readersOf(reads, ran);
       const changes = ran.filter(({ op, inputs }) => changing.has(op) && isOfVariable(inputs[0]?.node));
-      assert.equal(changes.length, name === 'AdamW' ? 2 : 1, spec.name);
-      assert.ok(readers.length > 0, spec.name);
+      assert.equal(changes.length, name === 'AdamW' ? 2 : 1, storage);
+      assert.ok(readers.length > 0, storage);
       for (const change of changes) {
         const done = before(change);
         const late = readers.filter((node) => !done.has(node)).map(({ op }) => op);
-        assert.deepEqual(late, [], `${spec.name}: ${change.op} does not wait for these`);
+        assert.deepEqual(late, [], `${storage}: ${change.op} does not wait for these`);
       }
     }
   });

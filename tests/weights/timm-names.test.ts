@@ -7,7 +7,7 @@ import { Graph } from '#src/graph/graph.js';
 import { placeholder } from '#src/graph/ops/source.js';
 import { factsOf } from '#src/models/facts.js';
 import { Module } from '#src/models/module.js';
-import { ParameterStore } from '#src/models/parameters.js';
+import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
 import { compareWeights, fitWeights } from '#src/weights/fit-weights.js';
 import type { StateDict } from '#src/weights/state-dict.js';
@@ -32,7 +32,7 @@ function parametersOf(name: string) {
   assert.ok(model);
   const graph = new Graph();
   const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Map(), statistics: [] });
+  const root = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
   model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 1000);
   return parameters.all.map(({ spec }) => spec);
 }

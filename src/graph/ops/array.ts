@@ -138,13 +138,31 @@ const splitOp: OpDefinition<AxisOption & { parts: number }> = {
     return Array.from({ length: parts }, () => ({ dtype: x.dtype, shape }));
   },
   attributes: ([, x], { parts }) => (x ? { T: { dtype: x.dtype }, num_split: { int: parts } } : {}),
-  gradient: ({ outputs, options: { axis } }, ...upstream) => [
-    undefined,
-    concat(
-      outputs.map((part, index) => upstream[index] ?? broadcastTo(zero(part), shapeOf(part), part.shape)),
-      axis,
-    ),
-  ],
+  gradient: ({ outputs, options: { axis } }, ...upstream) => [undefined, joinedAgain(outputs, upstream, axis)],
+};
+
+/** The gradient of what was split. */
+function joinedAgain(parts: readonly Tensor[], upstream: readonly (Tensor | undefined)[], axis: number): Tensor {
+  const filled = (part: Tensor) => broadcastTo(zero(part), shapeOf(part), part.shape);
+  return concat(
+    parts.map((part, index) => upstream[index] ?? filled(part)),
+    axis,
+  );
+}
+
+const splitSizesOp: OpDefinition<AxisOption & { sizes: readonly number[] }> = {
+  op: 'SplitV',
+  outputs: ([x], { axis, sizes }) => {
+    if (!x || knownDimension(x.shape, axis) !== sizes.reduce((total, size) => total + size, 0))
+      throw new Error(`internal: ${x} has no parts of the sizes ${sizes.join(', ')}`);
+    return sizes.map((size) => ({ dtype: x.dtype, shape: x.shape.map((length, i) => (i === axis ? size : length)) }));
+  },
+  attributes: (inputs, { sizes }) => ({
+    ...typeOf(inputs),
+    num_split: { int: sizes.length },
+    Tlen: { dtype: 'int32' },
+  }),
+  gradient: ({ outputs, options: { axis } }, ...upstream) => [joinedAgain(outputs, upstream, axis)],
 };
 
 // A reversal's gradient is reversed back.
@@ -167,6 +185,7 @@ export const arrayOps: OpFamily = [
   sliceOp,
   concatOp,
   splitOp,
+  splitSizesOp,
   reverseOp,
 ];
 
@@ -271,6 +290,12 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 /** Cuts one axis into equal parts. */
 export function split(x: Tensor, parts: number, axis: number): readonly Tensor[] {
   return applyAll(splitOp, [intConstant(x.graph, axis), x], { axis, parts }).outputs;
+}
+
+/** Cuts one axis into parts of these sizes, which make it up. */
+export function splitSizes(x: Tensor, sizes: readonly number[], axis: number): readonly Tensor[] {
+  const inputs = [x, intConstant(x.graph, sizes), intConstant(x.graph, axis)];
+  return applyAll(splitSizesOp, inputs, { axis, sizes }).outputs;
 }
 
 function zero(x: Tensor): Tensor {

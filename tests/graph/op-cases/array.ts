@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import {
   broadcastTo,
   bytesOf,
@@ -11,6 +12,7 @@ import {
   size,
   slice,
   split,
+  splitSizes,
   transpose,
 } from '#src/graph/ops/array.js';
 import { mul } from '#src/graph/ops/math.js';
@@ -145,6 +147,15 @@ export const forward = [
       [3, 4, 7, 8],
     ],
   }),
+  forwardCase({
+    op: 'SplitV',
+    inputs: [floats([2, 4], [1, 2, 3, 4, 5, 6, 7, 8], { dynamic: true })],
+    build: ([x]) => splitSizes(x, [3, 1], 1),
+    expected: [
+      [1, 2, 3, 5, 6, 7],
+      [4, 8],
+    ],
+  }),
 ];
 
 export const backward = [
@@ -167,6 +178,23 @@ export const backward = [
     name: 'one part unused',
     inputs: [noisy(9, [2, 4], { dynamic: true })],
     build: ([x]) => concat(split(x, 2, 1).slice(1), 1),
+    ...linearCase,
+  }),
+  gradientCase({
+    op: 'SplitV',
+    name: 'all parts used',
+    inputs: [noisy(10, [2, 5], { dynamic: true })],
+    build: ([x]) => {
+      const [a, b] = splitSizes(x, [1, 4], 1);
+      assert.ok(a && b);
+      return mul(a, b);
+    },
+  }),
+  gradientCase({
+    op: 'SplitV',
+    name: 'one part unused',
+    inputs: [noisy(11, [2, 5], { dynamic: true })],
+    build: ([x]) => concat(splitSizes(x, [2, 3], 1).slice(1), 1),
     ...linearCase,
   }),
   gradientCase({
