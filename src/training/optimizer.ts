@@ -1,11 +1,13 @@
 // Optimizers as part of the graph: their state, one update for each storage of parameters, and the few numbers that are
 // fed at each step. Storages belong to groups, each with a learning rate and a count of steps of its own.
 
+import { defined } from '../defined.js';
 import type { Graph, Node, Tensor } from '../graph/graph.js';
+import { floatsOf } from '../graph/ops/array.js';
 import { add, mul } from '../graph/ops/math.js';
 import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
 import { Variable } from '../graph/ops/state.js';
-import { float32, type HostTensor } from '../graph/session.js';
+import { type HostTensor, int32 } from '../graph/session.js';
 import type { Storage } from '../models/parameters.js';
 
 export type OptimizerOptions =
@@ -120,31 +122,37 @@ function sgd(graph: Graph, options: Extract<OptimizerOptions, { kind: 'sgd' }>):
   };
 }
 
-/** The scalars that are fed for each group, made when a group is first used. */
+/**
+ * The scalars that are fed for each group, made when a group is first used. They are fed as their bits: TensorFlow.js sends
+ * a float to a GPU, fetches it from there and sends it once more, and leaves integers where they are.
+ */
 function scalarTable<K extends string>(graph: Graph, values: Record<K, (state: GroupState) => number>) {
   const names = Object.keys(values) as K[];
-  const made = new Map<Group, Record<K, Tensor>>();
-  const of = (group: Group): Record<K, Tensor> => {
+  const forEach = <T>(make: (name: K) => T) =>
+    Object.fromEntries(names.map((name) => [name, make(name)])) as Record<K, T>;
+  const made = new Map<Group, { bits: Record<K, Tensor>; scalars: Record<K, Tensor> }>();
+  const of = (group: Group) => {
     const known = made.get(group);
     if (known) return known;
-    const scalars = names.map((name) => [name, placeholder(graph, `${group}/${name}`, 'float32', [])]);
-    const fresh = Object.fromEntries(scalars) as Record<K, Tensor>;
+    const bits = forEach((name) => placeholder(graph, `${group}/${name}`, 'int32', []));
+    const fresh = { bits, scalars: forEach((name) => floatsOf(bits[name])) };
     made.set(group, fresh);
     return fresh;
   };
+  const named = <T>(groups: Iterable<Group>, find: (group: Group, name: K) => T): Record<string, T> =>
+    Object.fromEntries(
+      [...groups].flatMap((group) => names.map((name) => [`${group}_${name}`, find(group, name)] as const)),
+    );
   return {
-    of,
-    inputs: (groups: ReadonlySet<Group>): Record<string, Tensor> =>
-      Object.fromEntries(
-        [...groups].flatMap((group) => names.map((name) => [`${group}_${name}`, of(group)[name]] as const)),
-      ),
-    feeds: (groups: ReadonlyMap<Group, GroupState>): Record<string, HostTensor> =>
-      Object.fromEntries(
-        [...groups].flatMap(([group, state]) =>
-          names.map((name) => [`${group}_${name}`, float32(values[name](state))] as const),
-        ),
-      ),
+    of: (group: Group) => of(group).scalars,
+    inputs: (groups: ReadonlySet<Group>) => named(groups, (group, name) => of(group).bits[name]),
+    feeds: (groups: ReadonlyMap<Group, GroupState>) =>
+      named(groups.keys(), (group, name) => floatBits(values[name](defined(groups.get(group))))),
   };
+}
+
+function floatBits(value: number): HostTensor {
+  return int32(new Int32Array(Float32Array.of(value).buffer), []);
 }
 
 /** A storage's slots are the same in every step that updates it. */

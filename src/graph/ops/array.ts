@@ -47,9 +47,12 @@ const castOp: OpDefinition<{ to: DType }> = {
   gradient: ({ inputs: [x] }, dy) => (x && isFloat(x.dtype) ? [cast(present(dy), x.dtype)] : []),
 };
 
-const bitcastOp: OpDefinition<{ to: DType; perElement: number }> = {
+const bitcastOp: OpDefinition<{ to: 'uint8' | 'float32' }> = {
   op: 'Bitcast',
-  outputs: ([x], { to, perElement }) => (x ? [{ dtype: to, shape: [...x.shape, perElement] }] : []),
+  outputs: ([x], { to }) => {
+    if (x?.dtype !== 'int32') throw new Error(`internal: bits are taken of int32, not of ${x}`);
+    return [{ dtype: to, shape: to === 'uint8' ? [...x.shape, 4] : x.shape }];
+  },
   attributes: (inputs, { to }) => ({ ...typeOf(inputs), type: { dtype: to } }),
   gradient: 'constant',
 };
@@ -238,8 +241,12 @@ export function cast(x: Tensor, to: DType): Tensor {
 
 /** The bytes of an int32 tensor as uint8, with one more axis of length 4. */
 export function bytesOf(x: Tensor): Tensor {
-  if (x.dtype !== 'int32') throw new Error(`internal: bytes are taken of int32, not of ${x}`);
-  return apply(bitcastOp, [x], { to: 'uint8', perElement: 4 });
+  return apply(bitcastOp, [x], { to: 'uint8' });
+}
+
+/** The float32 numbers whose bits an int32 tensor holds. */
+export function floatsOf(x: Tensor): Tensor {
+  return apply(bitcastOp, [x], { to: 'float32' });
 }
 
 /** Axis i of the result is axis `permutation[i]` of `x`. */

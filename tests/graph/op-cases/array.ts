@@ -4,6 +4,7 @@ import {
   bytesOf,
   cast,
   concat,
+  floatsOf,
   pad,
   reshape,
   reshapeTo,
@@ -84,6 +85,12 @@ export const forward = [
     inputs: [ints([2], [0x04030201, -1])],
     build: ([x]) => cast(bytesOf(x), 'int32'),
     expected: [1, 2, 3, 4, 255, 255, 255, 255],
+  }),
+  forwardCase({
+    op: 'Bitcast',
+    inputs: [ints([2], [0x3f800000, -0x3fe00000])],
+    build: ([x]) => floatsOf(x),
+    expected: [1, -2.5],
   }),
   forwardCase({
     op: 'Transpose',
