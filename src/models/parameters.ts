@@ -110,30 +110,31 @@ export class Storage {
   readonly name: string;
   readonly parameters: readonly Parameter[];
   readonly variable: Variable;
+  /** The parameter, where there is but one. */
+  private readonly only: Parameter | undefined;
 
   constructor(graph: Graph, name: string, specs: readonly ParameterSpec[]) {
     this.name = name;
     this.parameters = specs.map((spec) => new Parameter(spec, this));
-    const [only, ...others] = this.parameters;
+    this.only = this.parameters.length === 1 ? this.parameters[0] : undefined;
     const size = this.parameters.reduce((total, parameter) => total + parameter.size, 0);
-    this.variable = new Variable(graph, name, 'float32', only && others.length === 0 ? only.shape : [size]);
+    this.variable = new Variable(graph, name, 'float32', this.only?.shape ?? [size]);
   }
 
   /** The parts, as they lie in the graph, of what has the variable's shape. */
   split(whole: Tensor): ReadonlyMap<Parameter, Tensor> {
-    const { parameters } = this;
+    const { parameters, only } = this;
+    if (only) return new Map([[only, whole]]);
     const sizes = parameters.map(({ size }) => size);
-    const parts = parameters.length === 1 ? [whole] : splitSizes(whole, sizes, 0);
+    const parts = splitSizes(whole, sizes, 0);
     return new Map(parameters.map((parameter, index) => [parameter, reshaped(defined(parts[index]), parameter.shape)]));
   }
 
   /** The whole that these parts make up. */
   join(partOf: (parameter: Parameter) => Tensor): Tensor {
-    const parts = this.parameters.map(partOf);
-    const [only, ...others] = parts;
-    if (only && others.length === 0) return only;
+    if (this.only) return partOf(this.only);
     return concat(
-      parts.map((part, index) => reshaped(part, [defined(this.parameters[index]).size])),
+      this.parameters.map((parameter) => reshaped(partOf(parameter), [parameter.size])),
       0,
     );
   }
