@@ -160,6 +160,11 @@ export class Graph {
     }
   }
 
+  /** Nodes added within `build` run on the processor, where what is fed lies. */
+  onHost<T>(build: () => T): T {
+    return this.on('/device:CPU:0', build);
+  }
+
   private uniqueName(name: string): string {
     const base = this.prefix + legalName(name);
     const uses = this.names.get(base) ?? 0;

@@ -1,6 +1,6 @@
 // How images enter a network: bytes become numbers, normalised inside the graph, as torchvision's ToTensor and Normalize.
 
-import type { Graph, Tensor } from '../graph/graph.js';
+import type { Tensor } from '../graph/graph.js';
 import { bytesOf, cast, concat, reshape, slice } from '../graph/ops/array.js';
 import { mul, sub } from '../graph/ops/math.js';
 import { floatConstant, intConstant } from '../graph/ops/source.js';
@@ -20,7 +20,7 @@ export interface InputImages {
  */
 export function imagesOfWords(words: Tensor, count: Tensor, { crop }: Pick<InputImages, 'crop'>): Tensor {
   const { graph } = words;
-  return onHost(graph, () => {
+  return graph.onHost(() => {
     const bytes = reshape(bytesOf(words), [null]);
     // The last word may hold up to three bytes that belong to no image.
     const used = mul(count, intConstant(graph, [crop * crop * 3]));
@@ -31,13 +31,11 @@ export function imagesOfWords(words: Tensor, count: Tensor, { crop }: Pick<Input
 /** Some of such images, counted by int32 [1]: on the host, as TensorFlow can't cut bytes on a GPU. */
 export function someImages(images: Tensor, first: Tensor, count: Tensor): Tensor {
   const { graph, shape } = images;
-  return onHost(graph, () => {
+  return graph.onHost(() => {
     const [zero, all] = [intConstant(graph, [0, 0, 0]), intConstant(graph, [-1, -1, -1])];
     return slice(images, concat([first, zero], 0), concat([count, all], 0), [null, ...shape.slice(1)]);
   });
 }
-
-const onHost = <T>(graph: Graph, build: () => T): T => graph.on('/device:CPU:0', build);
 
 /** (x / 255 - mean) / std: integers [N, H, W, 3] of 0 to 255 -> float32 [N, H, W, 3]. */
 export function normalised(pixels: Tensor, { mean, std }: Pick<InputImages, 'mean' | 'std'>): Tensor {

@@ -135,7 +135,7 @@ function scalarTable<K extends string>(graph: Graph, values: Record<K, (state: G
     const known = made.get(group);
     if (known) return known;
     const bits = forEach((name) => placeholder(graph, `${group}/${name}`, 'int32', []));
-    const fresh = { bits, scalars: forEach((name) => floatsOf(bits[name])) };
+    const fresh = { bits, scalars: graph.onHost(() => forEach((name) => floatsOf(bits[name]))) };
     made.set(group, fresh);
     return fresh;
   };
