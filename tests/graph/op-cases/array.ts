@@ -88,6 +88,7 @@ export const forward = [
   }),
   forwardCase({
     op: 'Bitcast',
+    name: 'to floats',
     inputs: [ints([2], [0x3f800000, -0x3fe00000])],
     build: ([x]) => floatsOf(x),
     expected: [1, -2.5],
