@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { Node } from '#src/graph/graph.js';
 import { nodesBefore } from '#src/graph/substitute.js';
 import type { Model } from '#src/models/model.js';
+import { globalAveragePool } from '#src/models/module.js';
 import type { OptimizerOptions } from '#src/training/optimizer.js';
 import { buildStepGraph } from '#src/training/step-graph.js';
 import { classes, input, sharingModel, tinyModel } from './tiny-network.js';
@@ -35,8 +36,18 @@ function readersOf(read: readonly Node[], nodes: readonly Node[]): Node[] {
   return parts.length === 0 ? readers : [...readers, ...readersOf(parts, nodes)];
 }
 
+/** The gradient of a depthwise convolution's images reads its filter in another shape, after that of the filter. */
+const depthwiseModel: Model = {
+  build(m, images, outputs) {
+    const x = m.conv('conv', images, { channels: 6, kernel: 3 });
+    return m.linear('fc', globalAveragePool(m.conv('depthwise', x, { channels: 6, kernel: 3, groups: 6 })), outputs);
+  },
+  head: 'fc',
+};
+
 const networks: Readonly<Record<string, Model>> = {
   'a parameter': tinyModel,
+  'a filter that is reshaped': depthwiseModel,
   'parameters that share a variable': sharingModel,
 };
 const cases = Object.entries(optimizers).flatMap(([name, optimizer]) =>
