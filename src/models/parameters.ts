@@ -140,6 +140,11 @@ export class Storage {
   }
 }
 
+/** Where these parameters' values lie, each storage once. */
+export function storagesOf(parameters: Iterable<Parameter>): Storage[] {
+  return [...new Set(Array.from(parameters, ({ storage }) => storage))];
+}
+
 function reshaped(x: Tensor, shape: readonly number[]): Tensor {
   return sameShape(x.shape, shape) ? x : reshape(x, shape);
 }

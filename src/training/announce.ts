@@ -100,6 +100,7 @@ export function stateBytes(steps: Steps): number {
   return 4 * countValues([...steps.parameters, ...steps.slotSpecs(steps.counters)]);
 }
 
-function countValues(parameters: readonly { shape: readonly number[] }[]): number {
+/** How many numbers these tensors hold. */
+export function countValues(parameters: readonly { shape: readonly number[] }[]): number {
   return parameters.reduce((total, { shape }) => total + elementCount(shape), 0);
 }

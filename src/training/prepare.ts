@@ -6,12 +6,12 @@ import { type ImageList, inListOrder } from '../data/image-list.js';
 import { createLoader } from '../data/loader.js';
 import type { Preprocessing } from '../data/preprocessing.js';
 import type { Runtime } from '../graph/session.js';
-import { dtypeBytes, elementCount } from '../graph/types.js';
+import { dtypeBytes } from '../graph/types.js';
 import { requireModel } from '../models/registry.js';
 import type { TrainConfig } from '../options.js';
 import type { Report, Split } from '../reporting/events.js';
 import { openRuntime } from '../tensorflow/runtime.js';
-import { reportArithmetic, reportData, reportKernels, reportModel, reportXla } from './announce.js';
+import { countValues, reportArithmetic, reportData, reportKernels, reportModel, reportXla } from './announce.js';
 import { type BatchSplit, cutAtLeast } from './batch-parts.js';
 import type { Checkpoint } from './checkpoint/contents.js';
 import { type DataFingerprint, fingerprintOf, requireSameData } from './checkpoint/fingerprint.js';
@@ -130,8 +130,7 @@ export async function prepareTraining(
     const cached = imageCache?.kind === 'ram' ? imageCache.bytes : 0;
     // Weights are read next, and of a checkpoint the optimizer's state with them.
     const kinds = before ? 1 + steps.slotKinds.length : 1;
-    const read = steps.parameters.reduce((total, { shape }) => total + elementCount(shape), 0) * dtypeBytes.float32;
-    const reserved = cached + kinds * read;
+    const reserved = cached + kinds * countValues(steps.parameters) * dtypeBytes.float32;
     return { images: batch.images, parts: partsThatFit(steps, { ...batch, reserved }) };
   }
 

@@ -6,7 +6,7 @@ import type { Graph, Node, Tensor } from '../graph/graph.js';
 import { floatConstant, identity, placeholder } from '../graph/ops/source.js';
 import { ownCopy, type Variable } from '../graph/ops/state.js';
 import type { Signature } from '../graph/saved-model.js';
-import { filled, type Parameter, type Storage } from '../models/parameters.js';
+import { filled, type Parameter, type Storage, storagesOf } from '../models/parameters.js';
 import type { Optimizer, OptimizerSlot, SlotKind } from './optimizer.js';
 
 /** `early`: the state of what is trained from the start; `late`: of what is trained after `unfreeze` only. */
@@ -65,10 +65,6 @@ export function slotSignatures(graph: Graph, { slots, slotKinds }: Optimizer): P
   }
   return signatures;
 }
-
-const storagesOf = (parameters: readonly Parameter[]): Storage[] => [
-  ...new Set(parameters.map(({ storage }) => storage)),
-];
 
 const asKept = (parameters: readonly Parameter[]): Kept[] =>
   storagesOf(parameters).map((storage) => ({ storage, variable: storage.variable, nameOf: ({ name }) => name }));

@@ -9,7 +9,7 @@ import { identity, placeholder } from '../graph/ops/source.js';
 import type { Signature } from '../graph/saved-model.js';
 import type { FloatType } from '../graph/types.js';
 import type { Frozen } from '../models/freezing.js';
-import { type Parameter, ParameterStore } from '../models/parameters.js';
+import { type Parameter, ParameterStore, storagesOf } from '../models/parameters.js';
 import { StepRandom } from '../models/step-random.js';
 import { GradientSums, type GroupSignatures } from './accumulation.js';
 import { type FeatureSizes, type FeatureStepName, featureSteps } from './feature-cut.js';
@@ -207,7 +207,7 @@ function trainingStep(options: StepGraphOptions, parts: StepParts) {
     return { storage, value, gradient: defined(found.get(storage)), group };
   });
   const moved = new Map(context.statistics.map(({ parameter, value }) => [parameter, value]));
-  const statistics = [...new Set(context.statistics.map(({ parameter }) => parameter.storage))].map((storage) => {
+  const statistics = storagesOf(moved.keys()).map((storage) => {
     return { variable: storage.variable, value: storage.join((parameter) => defined(moved.get(parameter))) };
   });
   const isSound =

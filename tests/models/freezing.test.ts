@@ -3,12 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '#src/errors.js';
-import { Graph } from '#src/graph/graph.js';
-import { placeholder } from '#src/graph/ops/source.js';
 import { type Frozen, freezingOf } from '#src/models/freezing.js';
-import { Module } from '#src/models/module.js';
-import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel, modelNames } from '#src/models/registry.js';
+import { structureOf } from '#src/models/structure.js';
 
 interface Named {
   name: string;
@@ -18,10 +15,7 @@ interface Named {
 function networkOf(name: string): { names: readonly Named[]; head: string } {
   const model = findModel(name);
   assert.ok(model, name);
-  const graph = new Graph();
-  const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
-  model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 5);
+  const { parameters } = structureOf(model, { classes: 5, crop: 224 });
   return {
     names: parameters.all.map((parameter) => ({ name: parameter.name, trainable: parameter.spec.trainable })),
     head: model.head,

@@ -2,11 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Graph } from '#src/graph/graph.js';
-import { placeholder } from '#src/graph/ops/source.js';
-import { Module } from '#src/models/module.js';
-import { type Initializer, ParameterStore, Reads } from '#src/models/parameters.js';
+import type { Initializer } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
+import { structureOf } from '#src/models/structure.js';
 
 const zeros: Initializer = { kind: 'constant', value: 0 };
 const uniform = (bound: number): Initializer => ({ kind: 'uniform', bound });
@@ -61,10 +59,7 @@ for (const [name, layers] of Object.entries(expected)) {
   test(`${name} is drawn as torchvision draws it`, () => {
     const model = findModel(name);
     assert.ok(model);
-    const graph = new Graph();
-    const parameters = new ParameterStore(graph);
-    const root = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
-    model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 5);
+    const { parameters } = structureOf(model, { classes: 5, crop: 224 });
     const initializers = new Map(parameters.all.map(({ spec }) => [spec.name, spec.initializer]));
     for (const [tensor, initializer] of Object.entries(layers)) {
       const found = initializers.get(tensor);

@@ -3,12 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Graph } from '#src/graph/graph.js';
-import { placeholder } from '#src/graph/ops/source.js';
 import { factsOf } from '#src/models/facts.js';
-import { Module } from '#src/models/module.js';
-import { ParameterStore, Reads } from '#src/models/parameters.js';
 import { findModel } from '#src/models/registry.js';
+import { structureOf } from '#src/models/structure.js';
 import { compareWeights, fitWeights } from '#src/weights/fit-weights.js';
 import type { StateDict } from '#src/weights/state-dict.js';
 import { mapTimmNames } from '#src/weights/timm-names.js';
@@ -30,10 +27,7 @@ function timmWeights(model: string): StateDict {
 function parametersOf(name: string) {
   const model = findModel(name);
   assert.ok(model);
-  const graph = new Graph();
-  const parameters = new ParameterStore(graph);
-  const root = new Module({ parameters, training: false, reads: new Reads(), statistics: [] });
-  model.build(root, placeholder(graph, 'images', 'float32', [null, 224, 224, 3]), 1000);
+  const { parameters } = structureOf(model, { classes: 1000, crop: 224 });
   return parameters.all.map(({ spec }) => spec);
 }
 
