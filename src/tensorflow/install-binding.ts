@@ -142,10 +142,11 @@ async function decodesSelfTest(addon: string): Promise<boolean> {
 
 /** Builds our kernels, or leaves them out: where TensorFlow's C interface lacks something, its own ops are used. */
 async function buildKernels(addon: string, compiler: Compiler, target: Target): Promise<void> {
-  const names = ['kernels', 'kernel_threads', 'kernels_avx512', 'kernels_avx2', 'kernels_base'];
-  const sources = [...names.map((name) => `${name}.cc`), 'quiet_start.cc'].map(nativeSource);
+  const kinds = ['amx', 'avx512_bf16', 'avx512', 'avx2', 'base'].map((kind) => `kernels_${kind}.cc`);
+  const sources = ['kernels.cc', 'kernel_threads.cc', ...kinds, 'quiet_start.cc'].map(nativeSource);
   const work = { what: 'kernels', addon, sources, includes: [], target, optimisation: vectors };
-  const failure = await compile(compiler, work);
+  const plain = { ...work, what: 'kernels for an older assembler', optimisation: [...vectors, '-DDEEP_CNN_PLAIN'] };
+  const failure = (await compile(compiler, work)) && (await compile(compiler, plain));
   if (failure !== undefined || !(await registersKernels(addon))) rmSync(addon, { force: true });
 }
 

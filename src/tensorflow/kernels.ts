@@ -4,7 +4,10 @@
 import { createRequire } from 'node:module';
 import type { Installation } from './cache.js';
 
-/** The environment variable that does without them when it is `off`, and without AVX-512 when `avx2`: for comparisons. */
+/**
+ * The environment variable that does without them when it is `off`, without AVX-512 when `avx2`, and without the bfloat16 of
+ * AVX-512 and AMX when `avx512`: for comparisons.
+ */
 const switchVariable = 'DEEP_CNN_KERNELS';
 
 /** Registers the kernels with the TensorFlow that is loaded, and returns the names of their ops; none on a GPU. */

@@ -44,8 +44,14 @@ const castOp: OpDefinition<{ to: DType }> = {
   op: 'Cast',
   outputs: ([x], { to }) => (x ? [{ dtype: to, shape: x.shape }] : []),
   attributes: ([x], { to }) => (x ? { SrcT: { dtype: x.dtype }, DstT: { dtype: to }, Truncate: { bool: false } } : {}),
-  gradient: ({ inputs: [x] }, dy) => (x && isFloat(x.dtype) ? [cast(present(dy), x.dtype)] : []),
+  gradient: ({ inputs: [x] }, dy) => (x && isFloat(x.dtype) ? [castBack(present(dy), x.dtype)] : []),
 };
+
+/** Casts a gradient, or takes what was of that type before it was rounded. */
+function castBack(dy: Tensor, to: DType): Tensor {
+  const [before] = dy.node.op === 'Cast' ? dy.node.inputs : [];
+  return before?.dtype === to ? before : cast(dy, to);
+}
 
 const bitcastOp: OpDefinition<{ to: 'uint8' | 'float32' }> = {
   op: 'Bitcast',

@@ -6,6 +6,7 @@ import { arrayOps } from './array.js';
 import { controlOps } from './control.js';
 import { convOps } from './conv.js';
 import { depthwiseOps } from './depthwise.js';
+import { filterGradOps } from './filter-grad.js';
 import { fusedDepthwiseOps } from './fused-depthwise.js';
 import { fusedNormOps } from './fused-norm.js';
 import { geluOps } from './gelu.js';
@@ -34,6 +35,7 @@ const families = [
     fusedDepthwiseOps,
     fusedNormOps,
     winogradOps,
+    filterGradOps,
     remadeOps,
     lossOps,
     stateOps,

@@ -2,6 +2,11 @@
 // and exports the names of the ops that there are then. On a processor without AVX2 there are none.
 
 #include <node_api.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <cstddef>
 #include <cstdlib>
@@ -65,22 +70,53 @@ void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
 namespace deep_cnn {
 namespace {
 
+/** Whether the user has named this kind of processor, or an older one: for tests and comparisons. */
+bool is_wanted(const char *kind) {
+  const char *wanted = getenv("DEEP_CNN_KERNELS");
+  return wanted && strcmp(wanted, kind) == 0;
+}
+
+#if defined(__x86_64__)
+/** Registers a to d of the processor's seventh page of features. */
+struct Features {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  explicit Features(unsigned part) { __get_cpuid_count(7, part, &a, &b, &c, &d); }
+};
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && !is_wanted("avx2");
+}
+
+bool has_avx512_bf16() { return has_avx512() && (Features(1).a >> 5 & 1) && !is_wanted("avx512"); }
+#endif
+
 const KernelSet *set_for_processor() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return nullptr;
-  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  // For tests and comparisons.
-  const char *wanted = getenv("DEEP_CNN_KERNELS");
-  const bool narrow = wanted && strcmp(wanted, "avx2") == 0;
-  return wide && !narrow ? &kernels_avx512 : &kernels_avx2;
+#ifdef DEEP_CNN_BFLOAT
+  if (has_avx512_bf16()) return &kernels_avx512_bf16;
+#endif
+  return has_avx512() ? &kernels_avx512 : &kernels_avx2;
 #else
   return &kernels_base;
 #endif
 }
 
+/** Null where the processor does not multiply matrices, or the operating system does not let it. */
+const FilterGradKernel *filter_grad_for_processor() {
+#ifdef DEEP_CNN_BFLOAT
+  constexpr long ask_for_permission = 0x1023, tiles = 18;
+  const unsigned bfloat16_and_tiles = 1u << 22 | 1u << 24;
+  const bool known = has_avx512_bf16() && (Features(0).d & bfloat16_and_tiles) == bfloat16_and_tiles;
+  if (known && syscall(SYS_arch_prctl, ask_for_permission, tiles) == 0) return &filter_grad_amx;
+#endif
+  return nullptr;
+}
+
 const KernelSet *const kernels = set_for_processor();
+const FilterGradKernel *const filter_grad = filter_grad_for_processor();
 
 /** A node's attributes; those that its op does not have stay zero. */
 struct Attributes {
@@ -89,6 +125,7 @@ struct Attributes {
   float epsilon, momentum;
   int32_t pool, sides, norms, stride;
   int32_t padding[4];  // top, bottom, left, right
+  int32_t window[2];   // height, width
 
   const Kernels &of_type() const { return type == TF_BFLOAT16 ? kernels->bfloat16 : kernels->float32; }
   size_t bytes() const { return type == TF_BFLOAT16 ? 2 : 4; }
@@ -455,6 +492,35 @@ void compute_winograd_filter_grad(const Attributes &attributes, TF_OpKernelConte
   run_winograd(attributes, call, op);
 }
 
+/** Zeros before the first pixel, for as many results as there are: half of what is missing. */
+int64_t zeros_before(int64_t length, int64_t out, int64_t window, int64_t stride) {
+  const int64_t missing = (out - 1) * stride + window - length;
+  return missing > 0 ? missing / 2 : 0;
+}
+
+// Inputs: x and dy, in bfloat16. Output: the filter's gradient, in float32.
+void compute_filter_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  TF_Tensor *x = call.input(0), *dy = call.input(1);
+  const auto shape = shape_of(x), gradient = shape_of(dy);
+  const int64_t window[2] = {attributes.window[0], attributes.window[1]}, stride = attributes.stride;
+  const bool fits = shape.size() == 4 && gradient.size() == 4 && shape[0] == gradient[0] && size_of(dy) > 0 &&
+                    window[0] > 0 && window[1] > 0 && (stride == 1 || stride == 2);
+  call.require(fits, misfit);
+  if (call.failed()) return;
+  FilterGrad op = {};
+  op.images = shape[0], op.height = shape[1], op.width = shape[2], op.channels = shape[3], op.outputs = gradient[3];
+  op.out_height = gradient[1], op.out_width = gradient[2];
+  op.kernel_height = window[0], op.kernel_width = window[1], op.stride = stride;
+  op.top = zeros_before(op.height, op.out_height, window[0], stride);
+  op.left = zeros_before(op.width, op.out_width, window[1], stride);
+  op.x = call.data(x), op.dy = call.data(dy);
+  op.dfilter = call.output<float>(0, TF_FLOAT, {window[0], window[1], op.channels, op.outputs});
+  if (call.failed()) return;
+  op.room = call.room(filter_grad->room(op));
+  if (!call.failed()) filter_grad->compute(op);
+}
+
 struct OpSpec {
   const char *name;
   std::vector<const char *> attributes, inputs, outputs;
@@ -527,6 +593,11 @@ const std::vector<OpSpec> specs = {
      {"x: T", "dy: T"},
      {"dfilter: float"},
      with_attributes<compute_winograd_filter_grad>},
+    {"DeepCnnFilterGrad",
+     {"T: {bfloat16}", "stride: int", "window: list(int)"},
+     {"x: T", "dy: T"},
+     {"dfilter: float"},
+     with_attributes<compute_filter_grad>},
 };
 
 bool has_attribute(const OpSpec &spec, const char *name) {
@@ -545,6 +616,9 @@ void *read_attributes(TF_OpKernelConstruction *construction) {
   const auto integer = [&](const char *name, int32_t *to) {
     if (ok() && has_attribute(spec, name)) TF_OpKernelConstruction_GetAttrInt32(construction, name, to, status);
   };
+  const auto integers = [&](const char *name, int32_t *to, int count) {
+    if (ok() && has_attribute(spec, name)) TF_OpKernelConstruction_GetAttrInt32List(construction, name, to, count, status);
+  };
   const auto number = [&](const char *name, float *to) {
     if (ok() && has_attribute(spec, name)) TF_OpKernelConstruction_GetAttrFloat(construction, name, to, status);
   };
@@ -557,9 +631,8 @@ void *read_attributes(TF_OpKernelConstruction *construction) {
   integer("stride", &found->stride);
   number("epsilon", &found->epsilon);
   number("momentum", &found->momentum);
-  if (ok() && has_attribute(spec, "padding")) {
-    TF_OpKernelConstruction_GetAttrInt32List(construction, "padding", found->padding, 4, status);
-  }
+  integers("padding", found->padding, 4);
+  integers("window", found->window, 2);
   found->activation = (Activation)activation;
   if (!ok()) TF_OpKernelConstruction_Failure(construction, status);
   TF_DeleteStatus(status);
@@ -572,7 +645,7 @@ void *(*const readers[])(TF_OpKernelConstruction *) = {read_attributes<0>, read_
                                                        read_attributes<3>, read_attributes<4>, read_attributes<5>,
                                                        read_attributes<6>, read_attributes<7>, read_attributes<8>,
                                                        read_attributes<9>, read_attributes<10>, read_attributes<11>,
-                                                       read_attributes<12>, read_attributes<13>};
+                                                       read_attributes<12>, read_attributes<13>, read_attributes<14>};
 
 bool register_op(size_t index) {
   const OpSpec &spec = specs[index];
@@ -585,6 +658,7 @@ bool register_op(size_t index) {
   TF_RegisterOpDefinition(op, status);
   for (TF_DataType type : {TF_FLOAT, TF_BFLOAT16}) {
     if (TF_GetCode(status) != TF_OK) break;
+    if (type == TF_FLOAT && !strstr(spec.attributes[0], "float,")) continue;
     TF_KernelBuilder *kernel = TF_NewKernelBuilder(spec.name, "CPU", readers[index], spec.compute, delete_attributes);
     TF_KernelBuilder_TypeConstraint(kernel, "T", type, status);
     if (TF_GetCode(status) == TF_OK) TF_RegisterKernelBuilder(spec.name, kernel, status);
@@ -594,13 +668,14 @@ bool register_op(size_t index) {
   return done;
 }
 
-/** Registers all ops once a process, and returns how many there are: all or none. */
+/** Registers all ops once a process, and returns how many there are: all or none, the last where the processor has it. */
 size_t register_all() {
   if (!kernels) return 0;
-  for (size_t index = 0; index < specs.size(); index++) {
+  const size_t count = specs.size() - (filter_grad ? 0 : 1);
+  for (size_t index = 0; index < count; index++) {
     if (!register_op(index)) return 0;
   }
-  return specs.size();
+  return count;
 }
 
 napi_value initialise(napi_env env, napi_value exports) {

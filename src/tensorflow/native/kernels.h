@@ -1,12 +1,18 @@
 // What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, depthwise
 // convolution, convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images [N, H, W, C] in
-// float32 or bfloat16.
+// float32 or bfloat16; and, in bfloat16 on processors that multiply matrices, the gradient of any convolution's filter.
 //
 // Sums are made over blocks whose bounds follow from the shapes alone, and added up in order: the bits do not depend on
 // the number of threads.
 #pragma once
 
 #include <cstdint>
+
+// Whether the compiler knows the bfloat16 of AVX-512 and AMX: GCC since 11, clang since 12. Set-up defines DEEP_CNN_PLAIN
+// where the assembler behind it does not.
+#if defined(__x86_64__) && !defined(DEEP_CNN_PLAIN) && __has_include(<amxbf16intrin.h>)
+#define DEEP_CNN_BFLOAT
+#endif
 
 namespace deep_cnn {
 
@@ -102,6 +108,24 @@ struct Winograd {
   float *room;
 };
 
+/** The gradient of a convolution's filter, of x [N, H, W, C] and dy [N, out height, out width, K] in bfloat16. */
+struct FilterGrad {
+  int64_t images, height, width, channels, outputs;
+  int64_t out_height, out_width, top, left;
+  int64_t kernel_height, kernel_width, stride;
+  const void *x, *dy;
+  float *dfilter;  // [kernel height, kernel width, C, K]
+  /** Room for as many numbers as `room` says, on a cache line's bound. */
+  float *room;
+};
+
+struct FilterGradKernel {
+  void (*compute)(const FilterGrad &);
+  int64_t (*room)(const FilterGrad &);
+};
+
+extern const FilterGradKernel filter_grad_amx;
+
 /** The kernels for one type, compiled for one kind of processor. */
 struct Kernels {
   void (*batch_norm)(const BatchNorm &);
@@ -122,7 +146,7 @@ struct KernelSet {
   Kernels float32, bfloat16;
 };
 
-extern const KernelSet kernels_avx512, kernels_avx2, kernels_base;
+extern const KernelSet kernels_avx512_bf16, kernels_avx512, kernels_avx2, kernels_base;
 
 /** Numbers in the longest of vectors: the fewest channels of a depthwise convolution; `Winograd` takes multiples. */
 constexpr int64_t longest_vector = 16;

@@ -47,9 +47,13 @@ ALWAYS_INLINE void store(float *to, V v) { memcpy(to, &v, sizeof v); }
 
 /** Rounds to the nearest, and halfway to even. */
 ALWAYS_INLINE void store(bfloat *to, V v) {
+#ifdef BFLOAT_INSTRUCTIONS
+  const auto half = _mm512_cvtneps_pbh((__m512)v);
+#else
   VU wide = (VU)v;
   wide += 0x7fff + ((wide >> 16) & 1);
-  VH half = __builtin_convertvector(wide >> 16, VH);
+  const VH half = __builtin_convertvector(wide >> 16, VH);
+#endif
   memcpy(to, &half, sizeof half);
 }
 
