@@ -26,7 +26,9 @@ constexpr int64_t tile = 16;
 /** Pixels that are multiplied at a time. */
 constexpr int64_t depth = 2 * tile;
 /** Pixels whose factors stay in the first cache. */
-constexpr int64_t near_pixels = 16 * depth;
+constexpr int64_t near_pixels = 8 * depth;
+/** The fewest pixels that are worth sums of their own, to be added up at the end. */
+constexpr int64_t fewest_pixels = 1600;
 
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -100,7 +102,7 @@ Plan plan_of(const FilterGrad &op) {
   p.output_slabs = (k + p.output_slab - 1) / p.output_slab;
   p.sums = p.places() * p.channel_slab * p.output_slab;
   const int64_t slabs = p.channel_slabs * p.output_slabs;
-  const int64_t parts = most(1, least(least(64 / slabs, p.pixels / (4 * near_pixels)), (4 << 20) / (slabs * p.sums)));
+  const int64_t parts = most(1, least(least(64 / slabs, p.pixels / fewest_pixels), (4 << 20) / (slabs * p.sums)));
   p.part_pixels = up((p.pixels + parts - 1) / parts, depth);
   p.parts = (p.pixels + p.part_pixels - 1) / p.part_pixels;
   const int64_t wide = p.channel_slab * p.phases + p.output_slab;
@@ -115,7 +117,24 @@ int64_t row_of(const Plan &p) {
 }
 
 int64_t x_numbers(const Plan &p) { return p.phases * p.channel_slab * row_of(p); }
-int64_t scratch_bytes(const Plan &p) { return up(2 * (x_numbers(p) + p.block * p.output_slab), 4096) + 4096; }
+int64_t scratch_bytes(const Plan &p) { return up(2 * (x_numbers(p) + p.block * p.output_slab), 4096); }
+
+/** Room that a thread keeps, since pages that are new each time take longer than what is done in them. */
+struct Scratch {
+  uint16_t *numbers = nullptr;
+  int64_t bytes = 0;
+  ~Scratch() { free(numbers); }
+  uint16_t *of(int64_t wanted) {
+    if (wanted > bytes) {
+      free(numbers);
+      numbers = (uint16_t *)aligned_alloc(4096, wanted);
+      bytes = wanted;
+    }
+    return numbers;
+  }
+};
+
+thread_local Scratch scratch;
 
 const uint16_t zeros[depth] = {};
 
@@ -273,7 +292,7 @@ void filter_grad_task(const void *given, int64_t index) {
   float *sums = work.sums + index * p.sums;
   memset(sums, 0, p.sums * sizeof(float));
   const int64_t row_numbers = row_of(p), sums_row = p.output_slab * tile;
-  uint16_t *turned = (uint16_t *)aligned_alloc(4096, scratch_bytes(p)), *pairs = turned + up(x_numbers(p), depth);
+  uint16_t *turned = scratch.of(scratch_bytes(p)), *pairs = turned + x_numbers(p);
 
   // Whoever else multiplies on this thread finds its own shapes of tiles again.
   TileConfig before, config = {};
@@ -311,7 +330,6 @@ void filter_grad_task(const void *given, int64_t index) {
     }
   }
   _tile_loadconfig(&before);
-  free(turned);
 }
 
 /** One row of tiles of a place: adds up the parts and writes the filter's numbers. */
