@@ -59,3 +59,18 @@ test('no other type than float32 but where it would be widened', () => {
   assert.deepEqual(counts('bfloat16', ['bfloat16']), [13, 13, 13]);
   assert.deepEqual(counts('float16', ['float16']), [0, 0, 0]);
 });
+
+test('filters’ gradients of bfloat16 are our kernel’s where the processor has it, and come in float32', () => {
+  const gradientsOf = (more: Partial<StepGraphOptions>) => {
+    const { signatures } = buildStepGraph({ ...options, precision: 'bfloat16', ...more });
+    const step = [...nodesBefore(Object.values(signatures.train_step.outputs))];
+    const ours = step.filter(({ op }) => op === 'DeepCnnFilterGrad');
+    const isRounded = step.some(({ op, inputs }) => op === 'Cast' && inputs.some(({ node }) => ours.includes(node)));
+    const theirs = step.filter(({ op }) => op === 'Conv2DBackpropFilter');
+    return { ours: ours.length, theirs: theirs.length, isRounded };
+  };
+  assert.deepEqual(gradientsOf({}), { ours: 20, theirs: 0, isRounded: false });
+  const others = new Set([...ops.keys()].filter((op) => op !== 'DeepCnnFilterGrad'));
+  assert.deepEqual(gradientsOf({ kernels: others }), { ours: 0, theirs: 20, isRounded: false });
+  assert.deepEqual(gradientsOf({ precision: 'float32' }), { ours: 0, theirs: 7, isRounded: false });
+});

@@ -18,6 +18,8 @@ export interface FakeTools {
   calls(): string[];
   /** Replaces or adds a program: a shell script's body. */
   write(name: string, body: string): void;
+  /** Puts g++ back. */
+  writeCompiler(): void;
 }
 
 const python = `
@@ -73,5 +75,6 @@ export function makeFakeTools(): FakeTools {
     env: { PATH: bin, DEEP_CNN_CACHE: cache, FAKE_CALLS: callsPath, NODE_OPTIONS: `--require=${preload}` },
     calls: () => (existsSync(callsPath) ? readFileSync(callsPath, 'utf8').trim().split('\n').filter(Boolean) : []),
     write,
+    writeCompiler: () => write('g++', compiler),
   };
 }

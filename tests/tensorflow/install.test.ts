@@ -24,6 +24,28 @@ function names(): string[] {
   return readdirSync(join(tools.cache, 'tensorflow')).sort();
 }
 
+test('kernels are compiled without what an older assembler lacks', { skip: !isSupported }, async () => {
+  tools.write(
+    'g++',
+    `
+case "$*" in
+  --version) echo "g++ (fake) 12.0" ;;
+  *kernels_amx.cc*DEEP_CNN_PLAIN*|*DEEP_CNN_PLAIN*kernels_amx.cc*) echo "compile plain kernels" >> "$FAKE_CALLS" ;;
+  *kernels_amx.cc*) echo "Error: no such instruction" >&2; exit 1 ;;
+esac
+while [ $# -gt 0 ]; do [ "$1" = -o ] && echo addon > "$2"; shift; done
+exit 0`,
+  );
+  await ensureTensorflow({ variant: 'cpu' });
+  tools.writeCompiler();
+  assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile plain kernels']);
+  const said = tools.said.splice(0).filter((line) => line.includes('kernels'));
+  assert.deepEqual(said, [
+    'set-up: compiling kernels with g++ ...\n',
+    'set-up: compiling kernels for an older assembler with g++ ...\n',
+  ]);
+});
+
 test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupported }, async () => {
   assert.equal(findInstallation('cpu'), undefined);
   const installed = await ensureTensorflow({ variant: 'cpu' });

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { gradients } from '#src/graph/autodiff.js';
 import { Graph, type Tensor } from '#src/graph/graph.js';
 import { cast } from '#src/graph/ops/array.js';
+import { filterGrad } from '#src/graph/ops/filter-grad.js';
 import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
 import { gelu } from '#src/graph/ops/gelu.js';
@@ -40,6 +41,10 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
   for (const [index, tensor] of [y, normalised.runningVariance, ...found].entries()) {
     outputs[`${dtype}_${index}`] = tensor;
   }
+}
+if (runtime.kernels.has('DeepCnnFilterGrad')) {
+  const narrow = [cast(x, 'bfloat16'), cast(dy, 'bfloat16')] as const;
+  outputs['filter_gradient'] = filterGrad(...narrow, { stride: 1, like: square });
 }
 const session = await openSession(runtime, graph, { all: { inputs: { x, filter, square, vector, dy }, outputs } });
 const waves = (length: number, step: number) =>

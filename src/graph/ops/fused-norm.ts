@@ -5,7 +5,7 @@ import type { Attributes, Tensor } from '../graph.js';
 import { apply, applyAll, hasKernels, type OpDefinition, type OpFamily, output, present } from '../op.js';
 import { dimension, sameShape } from '../types.js';
 import type { ActivationName } from './activation.js';
-import { add, rsqrt } from './math.js';
+import { add, addendsOf, rsqrt } from './math.js';
 import type { BatchNormInputs } from './norm.js';
 import { activationCodes, type Norm, normAttributes, normalise, normBefore, remadeOps } from './remade.js';
 import { floatConstant } from './source.js';
@@ -48,26 +48,38 @@ const fusedNormOp: OpDefinition<FusedNormOptions> = {
     const [y, , , mean, rstd] = outputs;
     if (!x || !y || !scale || !offset || !mean || !rstd) return [];
     const dpooled = others[4];
-    const dy = present(given);
     const masks = side && activation !== 'none' ? [y] : [];
-    const inputs = [dy, x, scale, offset, mean, rstd, ...masks, ...(dpooled ? [dpooled] : [])];
-    const node = applyAll(fusedNormGradOp, inputs, { activation, sides: masks.length, pools: dpooled ? 1 : 0 });
+    // A sum that nothing else needs is made on the way.
+    const [dy, ...more] = (masks.length > 0 && addendsOf(present(given))) || [present(given)];
+    const pools = dpooled ? [dpooled] : [];
+    const inputs = [dy, x, scale, offset, mean, rstd, ...masks, ...pools, ...more];
+    const counts = { sides: masks.length, pools: pools.length, mores: more.length };
+    const node = applyAll(fusedNormGradOp, inputs, { activation, ...counts });
     const dside = side && (masks.length > 0 ? output(node, 3) : dy);
     return [output(node, 0), output(node, 1), output(node, 2), undefined, undefined, dside];
   },
 };
 
-const fusedNormGradOp: OpDefinition<{ activation: ActivationName | 'none'; sides: number; pools: number }> = {
+interface FusedNormGradOptions {
+  activation: ActivationName | 'none';
+  /** How many there are of y, of gradients at means, and of what is added to dy. */
+  sides: number;
+  pools: number;
+  mores: number;
+}
+
+const fusedNormGradOp: OpDefinition<FusedNormGradOptions> = {
   op: 'DeepCnnBatchNormGrad',
   outputs: ([dy, x, scale], { sides }) => {
     if (!dy || !x || !scale) return [];
     return [x, scale, scale, sides ? x : { dtype: x.dtype, shape: [0] }];
   },
-  attributes: ([dy], { activation, sides, pools }) => ({
+  attributes: ([dy], { activation, sides, pools, mores }) => ({
     T: { dtype: dy?.dtype ?? 'float32' },
     activation: { int: activationCodes[activation] },
     sides: { int: sides },
     pools: { int: pools },
+    mores: { int: mores },
   }),
   gradient: 'final',
 };

@@ -2,8 +2,9 @@
 
 import type { Tensor } from '../graph.js';
 import { apply, type NoOptions, type OpDefinition, type OpFamily, present, typeOf } from '../op.js';
-import { broadcastShapes, type Dimension, type DType, type Shape } from '../types.js';
+import { broadcastShapes, type Dimension, type DType, type Shape, sameShape } from '../types.js';
 import { broadcastTo, cast, reshape, shapeOf, size } from './array.js';
+import { fusedAdd, hasFusedAdd } from './fused-add.js';
 import { isCheapOfImages, remade } from './remade.js';
 import { floatConstant, intConstant } from './source.js';
 import { widened } from './widen.js';
@@ -171,7 +172,14 @@ export const mathOps: OpFamily = [
 ];
 
 /** a + b, with broadcasting. */
-export const add = (a: Tensor, b: Tensor): Tensor => apply(addOp, [a, b], none);
+export const add = (a: Tensor, b: Tensor): Tensor => (hasFusedAdd(a, b) ? fusedAdd(a, b) : apply(addOp, [a, b], none));
+
+/** The two tensors of one shape of which x is the sum, or none. */
+export function addendsOf({ node, shape }: Tensor): [Tensor, Tensor] | undefined {
+  const [a, b] = node.op === 'AddV2' || node.op === 'DeepCnnAdd' ? node.inputs : [];
+  return a && b && [a, b].every((each) => sameShape(each.shape, shape)) ? [a, b] : undefined;
+}
+
 /** a - b, with broadcasting. */
 export const sub = (a: Tensor, b: Tensor): Tensor => apply(subOp, [a, b], none);
 /** a b, elementwise with broadcasting. */

@@ -7,6 +7,7 @@ import { controlOps } from './control.js';
 import { convOps } from './conv.js';
 import { depthwiseOps } from './depthwise.js';
 import { filterGradOps } from './filter-grad.js';
+import { fusedAddOps } from './fused-add.js';
 import { fusedDepthwiseOps } from './fused-depthwise.js';
 import { fusedNormOps } from './fused-norm.js';
 import { geluOps } from './gelu.js';
@@ -32,6 +33,7 @@ const families = [
     normOps,
     layerNormOps,
     geluOps,
+    fusedAddOps,
     fusedDepthwiseOps,
     fusedNormOps,
     winogradOps,

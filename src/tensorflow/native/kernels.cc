@@ -123,7 +123,7 @@ struct Attributes {
   TF_DataType type;
   Activation activation;
   float epsilon, momentum;
-  int32_t pool, sides, norms, stride;
+  int32_t pool, sides, pools, mores, norms, stride;
   int32_t padding[4];  // top, bottom, left, right
   int32_t window[2];   // height, width
 
@@ -234,8 +234,8 @@ void compute_batch_norm(const Attributes &attributes, TF_OpKernelContext *contex
 }
 
 // Inputs: dy, x, scale, offset, the batch's mean and 1 / deviation, then y where something was added before the
-// activation, then the gradient at the means over images where they were wanted. Outputs: dx, dscale, doffset, and, where
-// something was added, its gradient.
+// activation, then the gradient at the means over images where they were wanted, then, where there is y, what is to be added
+// to dy, if anything. Outputs: dx, dscale, doffset, and, where something was added, its gradient.
 void compute_batch_norm_grad(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
   const int masks = attributes.sides;
@@ -256,19 +256,21 @@ void compute_batch_norm_grad(const Attributes &attributes, TF_OpKernelContext *c
   op.dscale = call.output<float>(1, TF_FLOAT, each);
   op.doffset = call.output<float>(2, TF_FLOAT, each);
   if (!masks) call.output(3, attributes.type, {0});
-  TF_Tensor *in[8] = {};
-  for (int i = 0; i < call.inputs() && i < 8; i++) in[i] = i == 1 ? x : call.input(i);
+  TF_Tensor *in[9] = {};
+  for (int i = 0; i < call.inputs() && i < 9; i++) in[i] = i == 1 ? x : call.input(i);
   call.require(shape_of(in[0]) == shape, misfit);
   for (int i = 2; i < 6; i++) call.require(size_of(in[i]) == channels, misfit);
-  TF_Tensor *dpooled = call.inputs() > 6 + masks ? in[6 + masks] : nullptr;
+  TF_Tensor *dpooled = attributes.pools ? in[6 + masks] : nullptr;
+  TF_Tensor *more = attributes.mores ? in[6 + masks + attributes.pools] : nullptr;
   call.require(!masks || shape_of(in[6]) == shape, misfit);
+  call.require(!more || (masks && shape_of(more) == shape), misfit);
   call.require(!dpooled || size_of(dpooled) == shape[0] * channels, misfit);
   op.rows = shape[0] * shape[1] * shape[2], op.image_rows = shape[1] * shape[2], op.channels = channels;
   op.activation = attributes.activation;
   op.dy = call.data(in[0]), op.x = call.data(x), op.y = masks ? call.data(in[6]) : nullptr;
   op.scale = call.data<float>(in[2]), op.offset = call.data<float>(in[3]);
   op.mean = call.data<float>(in[4]), op.rstd = call.data<float>(in[5]);
-  op.dpooled = call.data<float>(dpooled);
+  op.more = call.data(more), op.dpooled = call.data<float>(dpooled);
   call.require(op.rows > 0, misfit);
   if (!call.failed()) attributes.of_type().batch_norm_grad(op);
 }
@@ -362,6 +364,23 @@ void compute_gelu(const Attributes &attributes, TF_OpKernelContext *context) {
     op.y = call.output(0, attributes.type, shape_of(x));
   }
   if (!call.failed()) attributes.of_type().gelu(op);
+}
+
+// Inputs: two tensors of one shape. Output: their sum.
+void compute_add(const Attributes &attributes, TF_OpKernelContext *context) {
+  Call call(context);
+  std::vector<int64_t> shape;
+  {
+    Call first(context);
+    shape = shape_of(first.input(0));
+  }
+  Add op = {};
+  op.y = call.output_in_place(0, 0, shape);
+  TF_Tensor *a = call.input(0), *b = call.input(1);
+  call.require(shape_of(b) == shape, misfit);
+  if (call.failed()) return;
+  op.count = size_of(a), op.a = call.data(a), op.b = call.data(b);
+  attributes.of_type().add(op);
 }
 
 Depthwise depthwise_of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter) {
@@ -544,9 +563,9 @@ const std::vector<OpSpec> specs = {
      {"y: T", "new_mean: float", "new_variance: float", "mean: float", "rstd: float", "pooled: float"},
      with_attributes<compute_batch_norm>},
     {"DeepCnnBatchNormGrad",
-     {TYPE, ACTIVATION, "sides: int >= 0", "pools: int >= 0"},
+     {TYPE, ACTIVATION, "sides: int >= 0", "pools: int >= 0", "mores: int >= 0"},
      {"dy: T", "x: T", "scale: float", "offset: float", "mean: float", "rstd: float", "y: sides * T",
-      "dpooled: pools * float"},
+      "dpooled: pools * float", "more: mores * T"},
      {"dx: T", "dscale: float", "doffset: float", "dside: T"},
      with_attributes<compute_batch_norm_grad>},
     {"DeepCnnNormalise",
@@ -566,6 +585,7 @@ const std::vector<OpSpec> specs = {
      with_attributes<compute_layer_norm_grad>},
     {"DeepCnnGelu", {TYPE}, {"x: T"}, {"y: T"}, with_attributes<compute_gelu<false>>},
     {"DeepCnnGeluGrad", {TYPE}, {"dy: T", "x: T"}, {"dx: T"}, with_attributes<compute_gelu<true>>},
+    {"DeepCnnAdd", {TYPE}, {"a: T", "b: T"}, {"y: T"}, with_attributes<compute_add>},
     {"DeepCnnDepthwise",
      {TYPE, "stride: int", "padding: list(int)"},
      {"x: T", "filter: float"},
@@ -627,6 +647,8 @@ void *read_attributes(TF_OpKernelConstruction *construction) {
   integer("activation", &activation);
   integer("pool", &found->pool);
   integer("sides", &found->sides);
+  integer("pools", &found->pools);
+  integer("mores", &found->mores);
   integer("norms", &found->norms);
   integer("stride", &found->stride);
   number("epsilon", &found->epsilon);
@@ -645,7 +667,8 @@ void *(*const readers[])(TF_OpKernelConstruction *) = {read_attributes<0>, read_
                                                        read_attributes<3>, read_attributes<4>, read_attributes<5>,
                                                        read_attributes<6>, read_attributes<7>, read_attributes<8>,
                                                        read_attributes<9>, read_attributes<10>, read_attributes<11>,
-                                                       read_attributes<12>, read_attributes<13>, read_attributes<14>};
+                                                       read_attributes<12>, read_attributes<13>, read_attributes<14>,
+                                                       read_attributes<15>};
 
 bool register_op(size_t index) {
   const OpSpec &spec = specs[index];

@@ -1,4 +1,4 @@
-// What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, depthwise
+// What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, addition, depthwise
 // convolution, convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images [N, H, W, C] in
 // float32 or bfloat16; and, in bfloat16 on processors that multiply matrices, the gradient of any convolution's filter.
 //
@@ -43,6 +43,7 @@ struct BatchNormGrad {
   int64_t rows, image_rows, channels;
   Activation activation;
   const void *dy, *x, *y;  // y: read only where something was added before the activation
+  const void *more;        // added to dy where there is y, or null
   const float *scale, *offset, *mean, *rstd;
   const float *dpooled;  // [N, C], or null
   void *dx;
@@ -69,6 +70,12 @@ struct Gelu {
   // the gradient, where there is dy
   const void *dy;
   void *dx;  // may be `dy`
+};
+
+struct Add {
+  int64_t count;
+  const void *a, *b;
+  void *y;  // may be either of them
 };
 
 struct Depthwise {
@@ -134,6 +141,7 @@ struct Kernels {
   void (*layer_norm)(const LayerNorm &);
   void (*layer_norm_grad)(const LayerNorm &);
   void (*gelu)(const Gelu &);
+  void (*add)(const Add &);
   void (*depthwise)(const Depthwise &);
   void (*depthwise_grad)(const Depthwise &);
   void (*scale)(const Scale &);

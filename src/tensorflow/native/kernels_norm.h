@@ -140,6 +140,7 @@ void sum_grad_task(const void *given, int64_t block) {
   int64_t left = least(work.rows_in_block, op.rows - first) * channels;
   const T *x = (const T *)op.x + first * channels, *dy = (const T *)op.dy + first * channels;
   const T *y = HasSide ? (const T *)op.y + first * channels : x;
+  const T *more = HasSide && op.more ? (const T *)op.more + first * channels : nullptr;
   T *dside = HasSide ? (T *)op.dside + first * channels : nullptr;
   float *sum = work.sums + block * 2 * size, *product = sum + size;
   float *pooled = nullptr;
@@ -154,6 +155,7 @@ void sum_grad_task(const void *given, int64_t block) {
       V g = load_some(dy + at, count);
       if (pooled) g += load(pooled + at) * share;
       if (HasSide) {
+        if (more) g += load_some(more + at, count);
         // y is positive just where z was
         g = select(load_some(y + at, count) > 0.0f, g, V{});
         store_some(dside + at, g, count);
@@ -165,6 +167,7 @@ void sum_grad_task(const void *given, int64_t block) {
       store(product + at, load(product + at) + g * centred);
     });
     if (HasSide) y += size, dside += size;
+    if (more) more += size;
   }
   free(pooled);
 }

@@ -1,4 +1,5 @@
 // All kernels for the processor that the including file is compiled for, under the name KERNEL_SET.
+#include "kernels_add.h"
 #include "kernels_depthwise.h"
 #include "kernels_gelu.h"
 #include "kernels_layer_norm.h"
@@ -8,9 +9,9 @@
 
 namespace deep_cnn {
 
-#define KERNELS(T)                                                                                                 \
-  {batch_norm<T>, batch_norm_grad<T>, normalise<T>, layer_norm<T>, layer_norm_grad<T>, gelu<T>,       depthwise<T>, \
-   depthwise_grad<T>, scale<T>,       scale_grad<T>, winograd<T>,  winograd_room}
+#define KERNELS(T)                                                                                              \
+  {batch_norm<T>, batch_norm_grad<T>, normalise<T>, layer_norm<T>, layer_norm_grad<T>, gelu<T>,     add<T>,     \
+   depthwise<T>,  depthwise_grad<T>,  scale<T>,     scale_grad<T>, winograd<T>,        winograd_room}
 
 extern const KernelSet KERNEL_SET = {KERNELS(float), KERNELS(bfloat)};
 

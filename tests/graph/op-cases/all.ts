@@ -6,6 +6,8 @@ import * as array from './array.js';
 import * as control from './control.js';
 import * as conv from './conv.js';
 import * as depthwise from './depthwise.js';
+import * as filterGrad from './filter-grad.js';
+import * as fusedAdd from './fused-add.js';
 import * as fusedDepthwise from './fused-depthwise.js';
 import * as fusedNorm from './fused-norm.js';
 import * as gelu from './gelu.js';
@@ -30,6 +32,8 @@ export const forwardCases: readonly ForwardCase[] = [
   norm,
   layerNorm,
   gelu,
+  filterGrad,
+  fusedAdd,
   fusedDepthwise,
   fusedNorm,
   winograd,
@@ -50,6 +54,8 @@ export const gradientCases: readonly GradientCase[] = [
   norm,
   layerNorm,
   gelu,
+  filterGrad,
+  fusedAdd,
   fusedDepthwise,
   fusedNorm,
   winograd,

@@ -114,6 +114,24 @@ export const forward: ForwardCase[] = [
       expected: expectZeros(1e-4),
     }),
   ),
+  ...(['float32', 'bfloat16'] as const).map((dtype) =>
+    forwardCase({
+      op: 'DeepCnnBatchNormGrad',
+      name: `a sum that is used twice, in ${dtype}`,
+      inputs: [x, ...parameters, side, dy],
+      build: ([images, gamma, beta, m, v, added, upstream]) => {
+        const [narrow, narrowSide] = [cast(images, dtype), cast(added, dtype)];
+        const inputs = { x: narrow, scale: gamma, offset: beta, runningMean: m, runningVariance: v, side: narrowSide };
+        const wide = { ...inputs, x: cast(narrow, 'float32'), side: cast(narrowSide, 'float32') };
+        const of = ({ y }: Result) => {
+          const [first, second] = [mul(y, cast(upstream, y.dtype)), mul(y, y)];
+          return gradients(sum(cast(add(first, second), 'float32')), [gamma, beta, added]);
+        };
+        return differences(of(fused(inputs, 'relu')), of(composed(wide, 'relu')));
+      },
+      expected: expectZeros(dtype === 'float32' ? 2e-4 : 0.4),
+    }),
+  ),
   forwardCase({
     op: 'DeepCnnBatchNormGrad',
     name: "means of the images as TensorFlow's",
