@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <vector>
 
 #include "kernels.h"
@@ -77,24 +78,41 @@ bool is_wanted(const char *kind) {
 }
 
 #if defined(__x86_64__)
-/** Registers a to d of the processor's seventh page of features. */
+/** What the processor says of itself (CPUID; zig's runtime has no __builtin_cpu_supports). */
 struct Features {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  explicit Features(unsigned part) { __get_cpuid_count(7, part, &a, &b, &c, &d); }
+  explicit Features(unsigned page, unsigned part = 0) { __get_cpuid_count(page, part, &a, &b, &c, &d); }
 };
 
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && !is_wanted("avx2");
+bool has_all(unsigned found, std::initializer_list<int> wanted) {
+  for (int bit : wanted) {
+    if (!(found >> bit & 1)) return false;
+  }
+  return true;
 }
 
-bool has_avx512_bf16() { return has_avx512() && (Features(1).a >> 5 & 1) && !is_wanted("avx512"); }
+/** The kinds of registers that the operating system keeps for each thread. */
+unsigned kept_registers() {
+  if (!has_all(Features(1).c, {27})) return 0;
+  unsigned low, high;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+// AVX2 and FMA; AVX-512's F, DQ, BW and VL.
+bool has_avx2() {
+  return has_all(kept_registers(), {1, 2}) && has_all(Features(1).c, {12, 28}) && has_all(Features(7).b, {5});
+}
+bool has_avx512() {
+  return has_avx2() && has_all(kept_registers(), {5, 6, 7}) && has_all(Features(7).b, {16, 17, 30, 31}) &&
+         !is_wanted("avx2");
+}
+bool has_avx512_bf16() { return has_avx512() && has_all(Features(7, 1).a, {5}) && !is_wanted("avx512"); }
 #endif
 
 const KernelSet *set_for_processor() {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return nullptr;
+  if (!has_avx2()) return nullptr;
 #ifdef DEEP_CNN_BFLOAT
   if (has_avx512_bf16()) return &kernels_avx512_bf16;
 #endif
@@ -108,9 +126,8 @@ const KernelSet *set_for_processor() {
 const FilterGradKernel *filter_grad_for_processor() {
 #ifdef DEEP_CNN_BFLOAT
   constexpr long ask_for_permission = 0x1023, tiles = 18;
-  const unsigned bfloat16_and_tiles = 1u << 22 | 1u << 24;
-  const bool known = has_avx512_bf16() && (Features(0).d & bfloat16_and_tiles) == bfloat16_and_tiles;
-  if (known && syscall(SYS_arch_prctl, ask_for_permission, tiles) == 0) return &filter_grad_amx;
+  const bool has_amx = has_avx512_bf16() && has_all(Features(7).d, {22, 24});
+  if (has_amx && syscall(SYS_arch_prctl, ask_for_permission, tiles) == 0) return &filter_grad_amx;
 #endif
   return nullptr;
 }

@@ -10,8 +10,15 @@
 
 // Whether the compiler knows the bfloat16 of AVX-512 and AMX: GCC since 11, clang since 12. Set-up defines DEEP_CNN_PLAIN
 // where the assembler behind it does not.
-#if defined(__x86_64__) && !defined(DEEP_CNN_PLAIN) && __has_include(<amxbf16intrin.h>)
+#if defined(__x86_64__) && !defined(DEEP_CNN_PLAIN) && (__has_include(<amxbf16intrin.h>) || __has_include(<amxintrin.h>))
 #define DEEP_CNN_BFLOAT
+#endif
+
+// Some versions of clang want to be told that AVX-512 has vectors of 512 bits.
+#if defined(__clang__) && __clang_major__ >= 18 && __clang_major__ < 22
+#define AVX512 "evex512,avx512f,avx512bw,avx512dq,avx512vl"
+#else
+#define AVX512 "avx512f,avx512bw,avx512dq,avx512vl"
 #endif
 
 namespace deep_cnn {
