@@ -19,7 +19,7 @@ import {
 } from './cache.js';
 import { runCommand } from './install-command.js';
 import { checkSpace, makeStaging, publishFolder, removeLeftovers } from './install-files.js';
-import { showStep } from './install-progress.js';
+import { say, showStep } from './install-progress.js';
 import { downloadWheel, extractWheel, findPython } from './install-wheels.js';
 
 const quietEnvironment = { TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '-1' };
@@ -147,7 +147,10 @@ async function buildKernels(addon: string, compiler: Compiler, target: Target): 
   const work = { what: 'kernels', addon, sources, includes: [], target, optimisation: vectors };
   const plain = { ...work, what: 'kernels for an older assembler', optimisation: [...vectors, '-DDEEP_CNN_PLAIN'] };
   const failure = (await compile(compiler, work)) && (await compile(compiler, plain));
-  if (failure !== undefined || !(await registersKernels(addon))) rmSync(addon, { force: true });
+  if (failure === undefined && (await registersKernels(addon))) return;
+  rmSync(addon, { force: true });
+  const cause = failure ?? 'TensorFlow does not take them';
+  say(`without these kernels a step on a processor may take twice as long (${cause})`);
 }
 
 const registersKernels = (addon: string) => holds(addon, 'Array.isArray(addon.ops)');

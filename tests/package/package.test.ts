@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { version } from '#src/version.js';
@@ -87,6 +87,21 @@ for (const pair of pairs) {
     runExamples(project, inProject);
   });
 }
+
+const onlyInFull = form === 'full' ? undefined : '`npm run test:package` runs it';
+
+test('set-up compiles everything where there is no compiler', { skip: onlyInFull }, () => {
+  const folder = mkdtempSync(join(top, 'no-compiler-'));
+  const program = (name: string, path: string) =>
+    writeFileSync(join(folder, name), `#!/bin/sh\nexec '${path}' "$@"\n`, { mode: 0o755 });
+  program('node', process.execPath);
+  program('python3', run(['python3', '-c', 'import sys; print(sys.executable, end="")']));
+  const cache = join(folder, 'cache');
+  run([join(folder, 'node'), 'scripts/setup.mjs'], { cwd: repository, env: { PATH: folder, DEEP_CNN_CACHE: cache } });
+  const files = readdirSync(cache, { recursive: true }).map((path) => basename(String(path)));
+  const addons = ['tfjs_binding', 'image_square', 'jpeg_decoder', 'kernels', 'gpu_memory'];
+  for (const name of addons) assert.ok(files.includes(`${name}.node`), name);
+});
 
 /** Compiles the examples in the project, strictly and with our types checked, and runs them. */
 function runExamples(project: string, inProject: (...command: string[]) => string): void {

@@ -43,6 +43,7 @@ exit 0`,
   assert.deepEqual(said, [
     'set-up: compiling kernels with g++ ...\n',
     'set-up: compiling kernels for an older assembler with g++ ...\n',
+    'set-up: without these kernels a step on a processor may take twice as long (TensorFlow does not take them)\n',
   ]);
 });
 
@@ -65,6 +66,7 @@ test('downloads, unpacks, compiles once, and then does nothing', { skip: !isSupp
     'set-up: compiling the image resizer with g++ ...\n',
     'set-up: compiling the JPEG decoder with g++ ...\n',
     'set-up: compiling kernels with g++ ...\n',
+    'set-up: without these kernels a step on a processor may take twice as long (TensorFlow does not take them)\n',
     "set-up: compiling the limit of GPUs' memory with g++ ...\n",
   ]);
 
