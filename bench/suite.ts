@@ -84,9 +84,9 @@ export async function runSuite(options: SuiteOptions): Promise<string> {
 /** The name that the processor gives itself, which may be that of several generations, and its vectors. */
 function processorName(): string | undefined {
   const flags = processorFlags();
-  const vectors = flags.has('avx512f') ? ['AVX-512'] : flags.has('avx2') ? ['AVX2'] : [];
-  const name = cpus()[0]?.model.trim();
-  return name && [name, ...vectors].join(', ');
+  const best = Object.entries({ amx_bf16: 'AMX', avx512f: 'AVX-512', avx2: 'AVX2' }).find(([flag]) => flags.has(flag));
+  const name = cpus()[0]?.model.replaceAll('(R)', '').trim();
+  return name && [name, ...(best?.slice(1) ?? [])].join(', ');
 }
 
 /** One network: each setting once, then each a second time, and so on, so that a noisy minute meets all alike. */
