@@ -11,6 +11,7 @@ const tools = makeFakeTools();
 const isSupported = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
 
 beforeEach(() => {
+  tools.writeCompiler();
   rmSync(tools.cache, { recursive: true, force: true });
   rmSync(join(tools.root, 'calls'), { force: true });
   for (const name of ['DEEP_CNN_LIBTENSORFLOW', 'CXX', 'FAKE_SLOW']) delete process.env[name];
@@ -37,7 +38,6 @@ while [ $# -gt 0 ]; do [ "$1" = -o ] && echo addon > "$2"; shift; done
 exit 0`,
   );
   await ensureTensorflow({ variant: 'cpu' });
-  tools.writeCompiler();
   assert.deepEqual(tools.calls(), ['pip download', 'unpack', 'compile plain kernels']);
   const said = tools.said.splice(0).filter((line) => line.includes('kernels'));
   assert.deepEqual(said, [

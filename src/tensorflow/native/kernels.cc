@@ -71,7 +71,7 @@ void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
 namespace deep_cnn {
 namespace {
 
-/** Whether the user has named this kind of processor, or an older one: for tests and comparisons. */
+/** Whether the user has named this kind of processor: for tests and comparisons. */
 bool is_wanted(const char *kind) {
   const char *wanted = getenv("DEEP_CNN_KERNELS");
   return wanted && strcmp(wanted, kind) == 0;
@@ -386,15 +386,11 @@ void compute_gelu(const Attributes &attributes, TF_OpKernelContext *context) {
 // Inputs: two tensors of one shape. Output: their sum.
 void compute_add(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
-  std::vector<int64_t> shape;
-  {
-    Call first(context);
-    shape = shape_of(first.input(0));
-  }
+  TF_Tensor *a = call.input(0);
   Add op = {};
-  op.y = call.output_in_place(0, 0, shape);
-  TF_Tensor *a = call.input(0), *b = call.input(1);
-  call.require(shape_of(b) == shape, misfit);
+  op.y = call.output_in_place(0, 1, shape_of(a));
+  TF_Tensor *b = call.input(1);
+  call.require(shape_of(a) == shape_of(b), misfit);
   if (call.failed()) return;
   op.count = size_of(a), op.a = call.data(a), op.b = call.data(b);
   attributes.of_type().add(op);

@@ -9,14 +9,14 @@
 
 #ifdef DEEP_CNN_BFLOAT
 #include <immintrin.h>
-#include <stdlib.h>
-#include <string.h>
 
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target(AVX512 ",avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
 #else
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")
 #endif
+#define VECTOR_BYTES 64
+#include "kernels_vector.h"
 
 namespace deep_cnn {
 namespace {
@@ -30,8 +30,6 @@ constexpr int64_t near_pixels = 8 * depth;
 /** The fewest pixels that are worth sums of their own, to be added up at the end. */
 constexpr int64_t fewest_pixels = 1600;
 
-inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 inline int64_t up(int64_t a, int64_t step) { return (a + step - 1) / step * step; }
 inline int64_t down_by(int64_t a, int64_t by) { return a >= 0 ? a / by : -((by - 1 - a) / by); }
 
@@ -134,7 +132,7 @@ struct Scratch {
   }
 };
 
-thread_local Scratch scratch;
+thread_local Scratch kept;
 
 const uint16_t zeros[depth] = {};
 
@@ -155,10 +153,43 @@ struct Place {
   }
 };
 
+/** Images as they lie in memory, pixel by pixel of the grid: how many numbers it is from one to the next. */
+struct View {
+  const uint16_t *numbers;
+  int64_t images, rows, columns;
+  int64_t to_image, to_row, to_column;
+
+  /** The channels at a place, or null where it is empty. */
+  const uint16_t *at(const Place &place) const {
+    const bool real = place.image >= 0 && place.image < images && place.row < rows && place.column < columns;
+    return real ? numbers + place.image * to_image + place.row * to_row + place.column * to_column : nullptr;
+  }
+};
+
+/** One phase of x, from a channel on. */
+View view_of_x(const Plan &p, const void *x, int phase, int64_t channel) {
+  const int64_t row = p.phase_row[phase], column = p.phase_column[phase], line = p.width * p.pixel;
+  const uint16_t *first = (const uint16_t *)x + row * line + column * p.pixel + channel;
+  return {first,           p.images, p.rows.of_phase(row), p.columns.of_phase(column),
+          p.height * line, line * p.rows.stride, p.pixel * p.columns.stride};
+}
+
+/** dy, from an output on. */
+View view_of_dy(const Plan &p, const void *dy, int64_t output) {
+  const int64_t line = p.columns.out * p.outputs;
+  return {(const uint16_t *)dy + output, p.images, p.rows.out, p.columns.out, p.rows.out * line, line, p.outputs};
+}
+
 inline __m512i pair_of(const uint16_t *first, const uint16_t *second, __mmask16 mask) {
   const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, first));
   const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, second));
   return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+/** Two vectors of four quarters each: the even quarters of both, and the odd ones. */
+ALWAYS_INLINE void split_quarters(const __m512i *from, __m512i *to, int a, int b) {
+  to[a] = _mm512_shuffle_i32x4(from[a], from[b], 0x88);
+  to[b] = _mm512_shuffle_i32x4(from[a], from[b], 0xdd);
 }
 
 inline void transpose(__m512i *v) {
@@ -176,36 +207,19 @@ inline void transpose(__m512i *v) {
     v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
   }
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xdd);
-  }
+  for (int i = 0; i < 4; i++) split_quarters(v, t, i, i + 4), split_quarters(v, t, i + 8, i + 12);
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    v[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
+  for (int i = 0; i < 4; i++) split_quarters(t, v, i, i + 8), split_quarters(t, v, i + 4, i + 12);
 }
 
 inline __mmask16 mask_of(int64_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
-/** Turns `pixels` pixels of x from `from` on, of one phase and `channels` channels from `channel` on. */
-void turn_x(const Plan &p, const uint16_t *x, int phase, int64_t channel, int64_t channels, int64_t from, int64_t pixels,
-            uint16_t *to, int64_t row_numbers) {
-  const int64_t s = p.rows.stride, first_row = p.phase_row[phase], first_column = p.phase_column[phase];
-  const int64_t rows = p.rows.of_phase(first_row), columns = p.columns.of_phase(first_column);
-  Place at(p, from);
+/** Turns `pixels` pixels of x from `from` on, of `channels` channels. */
+void turn(const Plan &p, const View &x, int64_t channels, int64_t from, int64_t pixels, uint16_t *to, int64_t row_numbers) {
+  Place place(p, from);
   for (int64_t pixel = 0; pixel < pixels; pixel += depth, to += depth) {
     const uint16_t *source[depth];
-    for (int64_t i = 0; i < depth; i++, at.next()) {
-      const bool real = at.image >= 0 && at.image < p.images && at.row < rows && at.column < columns;
-      const int64_t row = at.row * s + first_row, column = at.column * s + first_column;
-      source[i] = real ? x + ((at.image * p.height + row) * p.width + column) * p.pixel + channel : nullptr;
-    }
+    for (int64_t i = 0; i < depth; i++, place.next()) source[i] = x.at(place);
     for (int64_t c = 0; c < channels; c += tile) {
       const __mmask16 mask = mask_of(channels - c);
       __m512i v[16];
@@ -222,17 +236,13 @@ void turn_x(const Plan &p, const uint16_t *x, int phase, int64_t channel, int64_
 }
 
 /** Lays two pixels of dy side by side, tile after tile of outputs: [outputs / 16][pixels / 2][16][2]. */
-void pair_dy(const Plan &p, const uint16_t *dy, int64_t output, int64_t outputs, int64_t from, int64_t pixels, uint16_t *to) {
-  Place at(p, from);
-  const auto source_of = [&]() {
-    const bool real = at.image < p.images && at.row < p.rows.out && at.column < p.columns.out;
-    const uint16_t *source =
-        real ? dy + ((at.image * p.rows.out + at.row) * p.columns.out + at.column) * p.outputs + output : nullptr;
-    at.next();
-    return source;
-  };
+void pair(const Plan &p, const View &dy, int64_t outputs, int64_t from, int64_t pixels, uint16_t *to) {
+  Place place(p, from);
   for (int64_t pixel = 0; pixel < pixels; pixel += 2, to += 2 * tile) {
-    const uint16_t *a = source_of(), *b = source_of();
+    const uint16_t *a = dy.at(place);
+    place.next();
+    const uint16_t *b = dy.at(place);
+    place.next();
     for (int64_t k = 0; k < outputs; k += tile) {
       const __m512i v = pair_of(a ? a + k : zeros, b ? b + k : zeros, mask_of(outputs - k));
       _mm512_store_si512(to + k * pixels, v);
@@ -270,6 +280,33 @@ inline void multiply(float *sums, int64_t sums_row, const uint16_t *x, int64_t r
   if (M > 1 && N > 1) _tile_stored(3, second + tile * tile, 64);
 }
 
+/** Sums of all places of the window move on by a block of `pixels` pixels, of one task's channels and outputs. */
+void multiply_block(const Plan &p, const uint16_t *turned, const uint16_t *pairs, int64_t channels, int64_t outputs,
+                    int64_t pixels, float *sums) {
+  const int64_t row_numbers = row_of(p), sums_row = p.output_slab * tile, dy_tile = tile * pixels;
+  for (int64_t near = 0; near < pixels; near += near_pixels) {
+    const int64_t count = least(near_pixels, pixels - near);
+    for (int64_t c = 0; c < channels; c += 2 * tile) {
+      for (int64_t place = 0; place < p.places(); place++) {
+        const int64_t kh = place / p.columns.kernel, kw = place % p.columns.kernel;
+        int phase = 0;
+        while (p.phase_row[phase] != p.rows.phase(kh) || p.phase_column[phase] != p.columns.phase(kw)) phase++;
+        const int64_t shift = p.rows.shift(kh) * p.pitch + p.columns.shift(kw);
+        const uint16_t *x = turned + (phase * p.channel_slab + c) * row_numbers + p.before + near + shift;
+        for (int64_t k = 0; k < outputs; k += 2 * tile) {
+          float *to = sums + place * p.channel_slab * p.output_slab + c * p.output_slab + k * tile;
+          const uint16_t *dy = pairs + k * pixels + near * tile;
+          const bool two = c + tile < channels, wide = k + tile < outputs;
+          if (two && wide) multiply<2, 2>(to, sums_row, x, row_numbers, dy, dy_tile, count);
+          else if (two) multiply<2, 1>(to, sums_row, x, row_numbers, dy, dy_tile, count);
+          else if (wide) multiply<1, 2>(to, sums_row, x, row_numbers, dy, dy_tile, count);
+          else multiply<1, 1>(to, sums_row, x, row_numbers, dy, dy_tile, count);
+        }
+      }
+    }
+  }
+}
+
 struct Work {
   const FilterGrad *op;
   const Plan *plan;
@@ -291,8 +328,8 @@ void filter_grad_task(const void *given, int64_t index) {
   const int64_t first = part * p.part_pixels, last = least(p.pixels, first + p.part_pixels);
   float *sums = work.sums + index * p.sums;
   memset(sums, 0, p.sums * sizeof(float));
-  const int64_t row_numbers = row_of(p), sums_row = p.output_slab * tile;
-  uint16_t *turned = scratch.of(scratch_bytes(p)), *pairs = turned + x_numbers(p);
+  const int64_t row_numbers = row_of(p);
+  uint16_t *turned = kept.of(scratch_bytes(p)), *pairs = turned + x_numbers(p);
 
   // Whoever else multiplies on this thread finds its own shapes of tiles again.
   TileConfig before, config = {};
@@ -303,31 +340,11 @@ void filter_grad_task(const void *given, int64_t index) {
   for (int64_t from = first; from < last; from += p.block) {
     const int64_t pixels = least(p.block, last - from);
     for (int phase = 0; phase < p.phases; phase++) {
-      turn_x(p, (const uint16_t *)work.op->x, phase, c0, channels, from - p.before, p.before + pixels + p.after,
-             turned + phase * p.channel_slab * row_numbers, row_numbers);
+      turn(p, view_of_x(p, work.op->x, phase, c0), channels, from - p.before, p.before + pixels + p.after,
+           turned + phase * p.channel_slab * row_numbers, row_numbers);
     }
-    pair_dy(p, (const uint16_t *)work.op->dy, k0, outputs, from, pixels, pairs);
-    for (int64_t near = 0; near < pixels; near += near_pixels) {
-      const int64_t count = least(near_pixels, pixels - near);
-      for (int64_t c = 0; c < channels; c += 2 * tile) {
-        for (int64_t place = 0; place < p.places(); place++) {
-          const int64_t kh = place / p.columns.kernel, kw = place % p.columns.kernel;
-          int phase = 0;
-          while (p.phase_row[phase] != p.rows.phase(kh) || p.phase_column[phase] != p.columns.phase(kw)) phase++;
-          const int64_t shift = p.rows.shift(kh) * p.pitch + p.columns.shift(kw);
-          const uint16_t *x = turned + (phase * p.channel_slab + c) * row_numbers + p.before + near + shift;
-          for (int64_t k = 0; k < outputs; k += 2 * tile) {
-            float *to = sums + place * p.channel_slab * p.output_slab + c * p.output_slab + k * tile;
-            const uint16_t *dy = pairs + k * pixels + near * tile;
-            const bool two = c + tile < channels, wide = k + tile < outputs;
-            if (two && wide) multiply<2, 2>(to, sums_row, x, row_numbers, dy, tile * pixels, count);
-            else if (two) multiply<2, 1>(to, sums_row, x, row_numbers, dy, tile * pixels, count);
-            else if (wide) multiply<1, 2>(to, sums_row, x, row_numbers, dy, tile * pixels, count);
-            else multiply<1, 1>(to, sums_row, x, row_numbers, dy, tile * pixels, count);
-          }
-        }
-      }
-    }
+    pair(p, view_of_dy(p, work.op->dy, k0), outputs, from, pixels, pairs);
+    multiply_block(p, turned, pairs, channels, outputs, pixels, sums);
   }
   _tile_loadconfig(&before);
 }
