@@ -6,7 +6,7 @@ import type { Attributes, Tensor } from '../graph.js';
 import { apply, type NoOptions, type OpDefinition, type OpFamily, present } from '../op.js';
 import { type Dimension, dimension, knownDimension } from '../types.js';
 import { cast, reshape, shapeOf } from './array.js';
-import { filterGrad, hasFilterGrad } from './filter-grad.js';
+import { filterGrad, hasFilterGrad, normForFilter } from './filter-grad.js';
 import { matMul } from './math.js';
 import { isWidened, remade } from './remade.js';
 import { widened } from './widen.js';
@@ -81,10 +81,10 @@ function filterGradient(input: Tensor, filter: Tensor, dy: Tensor, options: Conv
   const pixels = knownPixels(input);
   const inputs = knownDimension(input.shape, 3);
   const products = (height * width * channels * depth) / (inputs * options.stride ** 2);
-  const x = products >= manyProducts || isWidened(input) ? remade(input, dy) : input;
-  if (hasFilterGrad(x, { ...options, like: filter })) {
-    return cast(filterGrad(x, dy, { stride: options.stride, like: filter }), filter.dtype);
-  }
+  const isOurs = hasFilterGrad(input, { ...options, like: filter });
+  const isMadeThere = isOurs && normForFilter(input, filter) !== undefined;
+  const x = !isMadeThere && (products >= manyProducts || isWidened(input)) ? remade(input, dy) : input;
+  if (isOurs) return cast(filterGrad(x, dy, { stride: options.stride, like: filter }), filter.dtype);
   const isProduct = height * width === 1 && options.stride === 1 && depth === inputs;
   if (isProduct && pixels !== undefined && x.dtype === 'bfloat16' && pixels <= 28 * 28) {
     const product = matMul(reshape(x, [null, depth]), reshape(dy, [null, channels]), { transposeA: true });

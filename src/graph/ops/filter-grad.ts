@@ -1,9 +1,11 @@
-// The gradient of a convolution's filter by our own kernel (src/tensorflow/native/kernels_amx.cc), which is there where a
-// processor multiplies matrices of bfloat16: sums in float32, which is not rounded to bfloat16 again.
+// The gradient of a convolution's filter by our own kernels, for processors on which they are faster than TensorFlow's:
+// in bfloat16 where these multiply matrices (src/tensorflow/native/kernels_amx.cc), in float32 by AVX2
+// (kernels_filter_grad.cc). Sums are float32, and not rounded to bfloat16 again.
 
-import type { Tensor } from '../graph.js';
-import { apply, hasKernels, type OpDefinition, type OpFamily } from '../op.js';
+import type { Attributes, Tensor } from '../graph.js';
+import { apply, hasKernels, type OpDefinition, type OpFamily, typeOf } from '../op.js';
 import { knownDimension } from '../types.js';
+import { type Norm, normAttributes, normBefore } from './remade.js';
 
 export interface FilterGradOptions {
   stride: number;
@@ -11,31 +13,49 @@ export interface FilterGradOptions {
   like: Tensor;
 }
 
-const filterGradOp: OpDefinition<FilterGradOptions> = {
+const attributes = (inputs: readonly Tensor[], { stride, like }: FilterGradOptions): Attributes => ({
+  ...typeOf(inputs),
+  stride: { int: stride },
+  window: { ints: [knownDimension(like.shape, 0), knownDimension(like.shape, 1)] },
+});
+
+const bfloatOp: OpDefinition<FilterGradOptions> = {
   op: 'DeepCnnFilterGrad',
   outputs: (_, { like }) => [{ dtype: 'float32', shape: like.shape }],
-  attributes: ([x], { stride, like }) => ({
-    T: { dtype: x?.dtype ?? 'bfloat16' },
-    stride: { int: stride },
-    window: { ints: [knownDimension(like.shape, 0), knownDimension(like.shape, 1)] },
-  }),
+  attributes,
   gradient: 'final',
 };
 
-export const filterGradOps: OpFamily = [filterGradOp];
+const floatOp: OpDefinition<FilterGradOptions & { norm: Norm | undefined }> = {
+  op: 'DeepCnnFloatFilterGrad',
+  outputs: (_, { like }) => [{ dtype: 'float32', shape: like.shape }],
+  attributes: (inputs, { norm, ...options }) => ({ ...attributes(inputs, options), ...normAttributes(norm) }),
+  gradient: 'final',
+};
 
-/** Whether the graph has this kernel, and it such a convolution of x: of all channels, at stride 1 or 2, not dilated. */
+export const filterGradOps: OpFamily = [bfloatOp, floatOp];
+
+/** Whether the graph has a kernel for x's type, and it such a convolution of x: of all channels, at stride 1 or 2, not dilated. */
 export function hasFilterGrad(
   x: Tensor,
   { like, stride, dilation }: FilterGradOptions & { dilation: number },
 ): boolean {
   const isPlain = knownDimension(like.shape, 2) === knownDimension(x.shape, 3) && stride <= 2 && dilation === 1;
-  return x.dtype === 'bfloat16' && hasKernels(x, filterGradOps) && isPlain;
+  return isPlain && hasKernels(x, [x.dtype === 'bfloat16' ? bfloatOp : floatOp]);
 }
 
 /**
  * The gradient at the filter [height, width, C, K], in float32, of a convolution of x [N, H, W, C], padded as TensorFlow's
  * `SAME` or not at all, to whose result dy [N, H', W', K] arrived.
  */
-export const filterGrad = (x: Tensor, dy: Tensor, options: FilterGradOptions): Tensor =>
-  apply(filterGradOp, [x, dy], options);
+export function filterGrad(x: Tensor, dy: Tensor, options: FilterGradOptions): Tensor {
+  if (x.dtype === 'bfloat16') return apply(bfloatOp, [x, dy], options);
+  const norm = normForFilter(x, options.like);
+  return apply(floatOp, [norm?.x ?? x, dy, ...(norm?.constants ?? [])], { ...options, norm });
+}
+
+/** The batch norm that x comes from, where the kernel for float32 makes x of it on the way: before filters of one pixel. */
+export function normForFilter(x: Tensor, { shape }: Tensor): Norm | undefined {
+  const isPoint = shape[0] === 1 && shape[1] === 1;
+  return isPoint && x.dtype === 'float32' && hasKernels(x, [floatOp]) ? normBefore(x) : undefined;
+}

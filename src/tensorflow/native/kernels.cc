@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include "kernels.h"
@@ -122,8 +123,8 @@ const KernelSet *set_for_processor() {
 #endif
 }
 
-/** Null where the processor does not multiply matrices, or the operating system does not let it. */
-const FilterGradKernel *filter_grad_for_processor() {
+/** For bfloat16: null where the processor does not multiply matrices, or the operating system does not let it. */
+const FilterGradKernel *bfloat_filter_grad_for_processor() {
 #ifdef DEEP_CNN_BFLOAT
   constexpr long ask_for_permission = 0x1023, tiles = 18;
   const bool has_amx = has_avx512_bf16() && has_all(Features(7).d, {22, 24});
@@ -133,7 +134,17 @@ const FilterGradKernel *filter_grad_for_processor() {
 }
 
 const KernelSet *const kernels = set_for_processor();
-const FilterGradKernel *const filter_grad = filter_grad_for_processor();
+const FilterGradKernel *const bfloat_filter_grad = bfloat_filter_grad_for_processor();
+
+/** For float32: null with AVX-512, where TensorFlow's was not compared, and on other processors than x86. */
+const FilterGradKernel *float_filter_grad_for_processor() {
+#if defined(__x86_64__)
+  if (kernels == &kernels_avx2) return &filter_grad_avx2;
+#endif
+  return nullptr;
+}
+
+const FilterGradKernel *const float_filter_grad = float_filter_grad_for_processor();
 
 /** A node's attributes; those that its op does not have stay zero. */
 struct Attributes {
@@ -530,7 +541,8 @@ int64_t zeros_before(int64_t length, int64_t out, int64_t window, int64_t stride
   return missing > 0 ? missing / 2 : 0;
 }
 
-// Inputs: x and dy, in bfloat16. Output: the filter's gradient, in float32.
+// Inputs: x and dy, and, in float32, the batch norm that x went through before, if any: its scale, offset, mean and 1 /
+// deviation. Output: the filter's gradient, in float32.
 void compute_filter_grad(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
   TF_Tensor *x = call.input(0), *dy = call.input(1);
@@ -546,17 +558,23 @@ void compute_filter_grad(const Attributes &attributes, TF_OpKernelContext *conte
   op.kernel_height = window[0], op.kernel_width = window[1], op.stride = stride;
   op.top = zeros_before(op.height, op.out_height, window[0], stride);
   op.left = zeros_before(op.width, op.out_width, window[1], stride);
+  Norm norm;
+  op.norm = norm_of(attributes, call, 2, op.channels, norm);
+  call.require(!op.norm || window[0] * window[1] == 1, misfit);
+  if (call.failed()) return;
   op.x = call.data(x), op.dy = call.data(dy);
   op.dfilter = call.output<float>(0, TF_FLOAT, {window[0], window[1], op.channels, op.outputs});
   if (call.failed()) return;
-  op.room = call.room(filter_grad->room(op));
-  if (!call.failed()) filter_grad->compute(op);
+  const FilterGradKernel &kernel = *(attributes.type == TF_BFLOAT16 ? bfloat_filter_grad : float_filter_grad);
+  op.room = call.room(kernel.room(op));
+  if (!call.failed()) kernel.compute(op);
 }
 
 struct OpSpec {
   const char *name;
   std::vector<const char *> attributes, inputs, outputs;
   void (*compute)(void *, TF_OpKernelContext *);
+  bool exists = true;
 };
 
 template <void (*Compute)(const Attributes &, TF_OpKernelContext *)>
@@ -568,6 +586,8 @@ void with_attributes(void *attributes, TF_OpKernelContext *context) {
 #define ACTIVATION "activation: int"
 #define NORMS "norms: int >= 0"
 #define NORM "norm: norms * float"
+#define STRIDE "stride: int"
+#define WINDOW "window: list(int)"
 
 const std::vector<OpSpec> specs = {
     {"DeepCnnBatchNorm",
@@ -600,12 +620,12 @@ const std::vector<OpSpec> specs = {
     {"DeepCnnGeluGrad", {TYPE}, {"dy: T", "x: T"}, {"dx: T"}, with_attributes<compute_gelu<true>>},
     {"DeepCnnAdd", {TYPE}, {"a: T", "b: T"}, {"y: T"}, with_attributes<compute_add>},
     {"DeepCnnDepthwise",
-     {TYPE, "stride: int", "padding: list(int)"},
+     {TYPE, STRIDE, "padding: list(int)"},
      {"x: T", "filter: float"},
      {"y: T"},
      with_attributes<compute_depthwise>},
     {"DeepCnnDepthwiseGrad",
-     {TYPE, ACTIVATION, NORMS, "stride: int", "padding: list(int)"},
+     {TYPE, ACTIVATION, NORMS, STRIDE, "padding: list(int)"},
      {"x: T", "filter: float", "dy: T", NORM},
      {"dx: T", "dfilter: float"},
      with_attributes<compute_depthwise_grad>},
@@ -627,10 +647,17 @@ const std::vector<OpSpec> specs = {
      {"dfilter: float"},
      with_attributes<compute_winograd_filter_grad>},
     {"DeepCnnFilterGrad",
-     {"T: {bfloat16}", "stride: int", "window: list(int)"},
+     {"T: {bfloat16}", STRIDE, WINDOW},
      {"x: T", "dy: T"},
      {"dfilter: float"},
-     with_attributes<compute_filter_grad>},
+     with_attributes<compute_filter_grad>,
+     bfloat_filter_grad != nullptr},
+    {"DeepCnnFloatFilterGrad",
+     {"T: {float}", STRIDE, WINDOW, ACTIVATION, NORMS},
+     {"x: T", "dy: T", NORM},
+     {"dfilter: float"},
+     with_attributes<compute_filter_grad>,
+     float_filter_grad != nullptr},
 };
 
 bool has_attribute(const OpSpec &spec, const char *name) {
@@ -640,7 +667,7 @@ bool has_attribute(const OpSpec &spec, const char *name) {
   return false;
 }
 
-template <int Index>
+template <size_t Index>
 void *read_attributes(TF_OpKernelConstruction *construction) {
   const OpSpec &spec = specs[Index];
   auto *found = new Attributes{};
@@ -676,12 +703,13 @@ void *read_attributes(TF_OpKernelConstruction *construction) {
 
 void delete_attributes(void *attributes) { delete (Attributes *)attributes; }
 
-void *(*const readers[])(TF_OpKernelConstruction *) = {read_attributes<0>, read_attributes<1>, read_attributes<2>,
-                                                       read_attributes<3>, read_attributes<4>, read_attributes<5>,
-                                                       read_attributes<6>, read_attributes<7>, read_attributes<8>,
-                                                       read_attributes<9>, read_attributes<10>, read_attributes<11>,
-                                                       read_attributes<12>, read_attributes<13>, read_attributes<14>,
-                                                       read_attributes<15>};
+template <size_t... Index>
+std::vector<void *(*)(TF_OpKernelConstruction *)> readers_of(std::index_sequence<Index...>) {
+  return {read_attributes<Index>...};
+}
+
+/** One for each op. */
+const auto readers = readers_of(std::make_index_sequence<17>());
 
 bool register_op(size_t index) {
   const OpSpec &spec = specs[index];
@@ -694,7 +722,7 @@ bool register_op(size_t index) {
   TF_RegisterOpDefinition(op, status);
   for (TF_DataType type : {TF_FLOAT, TF_BFLOAT16}) {
     if (TF_GetCode(status) != TF_OK) break;
-    if (type == TF_FLOAT && !strstr(spec.attributes[0], "float,")) continue;
+    if (!strstr(spec.attributes[0], type == TF_FLOAT ? "{float" : "bfloat16")) continue;
     TF_KernelBuilder *kernel = TF_NewKernelBuilder(spec.name, "CPU", readers[index], spec.compute, delete_attributes);
     TF_KernelBuilder_TypeConstraint(kernel, "T", type, status);
     if (TF_GetCode(status) == TF_OK) TF_RegisterKernelBuilder(spec.name, kernel, status);
@@ -704,23 +732,24 @@ bool register_op(size_t index) {
   return done;
 }
 
-/** Registers all ops once a process, and returns how many there are: all or none, the last where the processor has it. */
-size_t register_all() {
-  if (!kernels) return 0;
-  const size_t count = specs.size() - (filter_grad ? 0 : 1);
-  for (size_t index = 0; index < count; index++) {
-    if (!register_op(index)) return 0;
+/** Registers all ops that the processor has, once a process, and returns their names: all or none. */
+std::vector<const char *> register_all() {
+  std::vector<const char *> names;
+  for (size_t index = 0; kernels && index < specs.size(); index++) {
+    if (!specs[index].exists) continue;
+    if (!register_op(index)) return {};
+    names.push_back(specs[index].name);
   }
-  return count;
+  return names;
 }
 
 napi_value initialise(napi_env env, napi_value exports) {
-  static const size_t count = register_all();
+  static const std::vector<const char *> found = register_all();
   napi_value names;
-  napi_create_array_with_length(env, count, &names);
-  for (size_t index = 0; index < count; index++) {
+  napi_create_array_with_length(env, found.size(), &names);
+  for (size_t index = 0; index < found.size(); index++) {
     napi_value name;
-    napi_create_string_utf8(env, specs[index].name, NAPI_AUTO_LENGTH, &name);
+    napi_create_string_utf8(env, found[index], NAPI_AUTO_LENGTH, &name);
     napi_set_element(env, names, (uint32_t)index, name);
   }
   napi_set_named_property(env, exports, "ops", names);

@@ -1,6 +1,7 @@
 // What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, addition, depthwise
 // convolution, convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images [N, H, W, C] in
-// float32 or bfloat16; and, in bfloat16 on processors that multiply matrices, the gradient of any convolution's filter.
+// float32 or bfloat16; and the gradient of any convolution's filter, in bfloat16 on processors that multiply matrices, in
+// float32 on those with AVX2 and without AVX-512.
 //
 // Sums are made over blocks whose bounds follow from the shapes alone, and added up in order: the bits do not depend on
 // the number of threads.
@@ -122,13 +123,17 @@ struct Winograd {
   float *room;
 };
 
-/** The gradient of a convolution's filter, of x [N, H, W, C] and dy [N, out height, out width, K] in bfloat16. */
+/**
+ * The gradient of a convolution's filter, of x [N, H, W, C] and dy [N, out height, out width, K]; `top` and `left` zeros lie
+ * before the images, and as many behind them as windows reach.
+ */
 struct FilterGrad {
   int64_t images, height, width, channels, outputs;
   int64_t out_height, out_width, top, left;
   int64_t kernel_height, kernel_width, stride;
   const void *x, *dy;
-  float *dfilter;  // [kernel height, kernel width, C, K]
+  const Norm *norm;  // what was made of x before it was convolved, by 1 x 1 pixels, or null; not in bfloat16
+  float *dfilter;    // [kernel height, kernel width, C, K]
   /** Room for as many numbers as `room` says, on a cache line's bound. */
   float *room;
 };
@@ -138,7 +143,8 @@ struct FilterGradKernel {
   int64_t (*room)(const FilterGrad &);
 };
 
-extern const FilterGradKernel filter_grad_amx;
+/** Of bfloat16 and of float32. */
+extern const FilterGradKernel filter_grad_amx, filter_grad_avx2;
 
 /** The kernels for one type, compiled for one kind of processor. */
 struct Kernels {

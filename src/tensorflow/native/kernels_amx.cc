@@ -115,24 +115,7 @@ int64_t row_of(const Plan &p) {
 }
 
 int64_t x_numbers(const Plan &p) { return p.phases * p.channel_slab * row_of(p); }
-int64_t scratch_bytes(const Plan &p) { return up(2 * (x_numbers(p) + p.block * p.output_slab), 4096); }
-
-/** Room that a thread keeps, since pages that are new each time take longer than what is done in them. */
-struct Scratch {
-  uint16_t *numbers = nullptr;
-  int64_t bytes = 0;
-  ~Scratch() { free(numbers); }
-  uint16_t *of(int64_t wanted) {
-    if (wanted > bytes) {
-      free(numbers);
-      numbers = (uint16_t *)aligned_alloc(4096, wanted);
-      bytes = wanted;
-    }
-    return numbers;
-  }
-};
-
-thread_local Scratch kept;
+int64_t scratch_bytes(const Plan &p) { return 2 * (x_numbers(p) + p.block * p.output_slab); }
 
 const uint16_t zeros[depth] = {};
 
@@ -329,7 +312,7 @@ void filter_grad_task(const void *given, int64_t index) {
   float *sums = work.sums + index * p.sums;
   memset(sums, 0, p.sums * sizeof(float));
   const int64_t row_numbers = row_of(p);
-  uint16_t *turned = kept.of(scratch_bytes(p)), *pairs = turned + x_numbers(p);
+  uint16_t *turned = (uint16_t *)room_of_thread(scratch_bytes(p)), *pairs = turned + x_numbers(p);
 
   // Whoever else multiplies on this thread finds its own shapes of tiles again.
   TileConfig before, config = {};

@@ -56,24 +56,42 @@ void remake_numbers(const NormConstants &constants, const T *x, T *y, int64_t co
   normalise_numbers<T, A, false>(constants, x, x, y, count, nullptr);
 }
 
+template <class T, Activation A>
+void remake_channels(const NormConstants &constants, const T *x, T *y, int64_t first, int64_t end) {
+  const float *mean = constants.mean, *a = constants.a, *b = constants.b;
+  for (int64_t at = first; at < end; at += lanes) {
+    const int64_t count = least(lanes, end - at);
+    const V z = (load_some(x + at, count) - load(mean + at)) * load(a + at) + load(b + at);
+    store_some(y + at, activate<A>(z), count);
+  }
+}
+
 /** What a batch norm makes of some pixels, for kernels that are given its input. */
 template <class T>
 struct Remaker {
   NormConstants constants;
   void (*remake)(const NormConstants &, const T *x, T *y, int64_t count);
+  void (*channels)(const NormConstants &, const T *x, T *y, int64_t first, int64_t end);
 
   void operator()(const T *x, T *y, int64_t count) const { remake(constants, x, y, count); }
+  /** The same of one pixel, channels `first` to `end`. */
+  void part(const T *x, T *y, int64_t first, int64_t end) const { channels(constants, x, y, first, end); }
 };
+
+template <class T, Activation A>
+ALWAYS_INLINE Remaker<T> remaker_with(const NormConstants &constants) {
+  return {constants, remake_numbers<T, A>, remake_channels<T, A>};
+}
 
 template <class T>
 ALWAYS_INLINE Remaker<T> remaker_of(const Norm &norm, int64_t channels) {
   const NormConstants constants = constants_of(norm, channels);
   switch (norm.activation) {
-    case Activation::relu: return {constants, remake_numbers<T, Activation::relu>};
-    case Activation::relu6: return {constants, remake_numbers<T, Activation::relu6>};
-    case Activation::silu: return {constants, remake_numbers<T, Activation::silu>};
-    case Activation::hard_swish: return {constants, remake_numbers<T, Activation::hard_swish>};
-    default: return {constants, remake_numbers<T, Activation::none>};
+    case Activation::relu: return remaker_with<T, Activation::relu>(constants);
+    case Activation::relu6: return remaker_with<T, Activation::relu6>(constants);
+    case Activation::silu: return remaker_with<T, Activation::silu>(constants);
+    case Activation::hard_swish: return remaker_with<T, Activation::hard_swish>(constants);
+    default: return remaker_with<T, Activation::none>(constants);
   }
 }
 

@@ -158,6 +158,24 @@ ALWAYS_INLINE float *scratch(int64_t count) { return (float *)aligned_alloc(64, 
 
 ALWAYS_INLINE float *floats(int64_t count) { return (float *)calloc(count, sizeof(float)); }
 
+/** Room that a thread keeps, since pages that are new each time take longer than what is done in them. */
+struct ThreadRoom {
+  void *at = nullptr;
+  int64_t bytes = 0;
+  ~ThreadRoom() { free(at); }
+};
+
+/** At least so many bytes, not set to anything, on a page's bound: until this thread asks again. */
+inline void *room_of_thread(int64_t bytes) {
+  static thread_local ThreadRoom kept;
+  if (bytes > kept.bytes) {
+    free(kept.at);
+    kept.bytes = (bytes + 4095) / 4096 * 4096;
+    kept.at = aligned_alloc(4096, kept.bytes);
+  }
+  return kept.at;
+}
+
 /**
  * Pixels are taken `repeat` at a time, so that their numbers fill whole vectors, several of them; what belongs to a
  * channel is repeated as often.
