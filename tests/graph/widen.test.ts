@@ -71,12 +71,14 @@ for (const [name, use] of Object.entries(uses)) {
   });
 }
 
+const filterGradients = new Set(['Conv2DBackpropFilter', 'DeepCnnFloatFilterGrad']);
+
 /** What the gradient of a filter convolves. */
 function convolved(graph: Graph, x: Tensor): { image: Node | undefined; loss: Tensor } {
   const filter = placeholder(graph, 'filter', 'bfloat16', [1, 1, channels, channels]);
   const loss = sum(cast(conv2d(x, filter), 'float32'));
   const nodes = [...nodesBefore(gradients(loss, [filter]))];
-  return { image: nodes.find(({ op }) => op === 'Conv2DBackpropFilter')?.inputs[0]?.node, loss };
+  return { image: nodes.find(({ op }) => filterGradients.has(op))?.inputs[0]?.node, loss };
 }
 
 test('the copy in float32 is made once more for the backward pass', () => {

@@ -60,17 +60,40 @@ test('no other type than float32 but where it would be widened', () => {
   assert.deepEqual(counts('float16', ['float16']), [0, 0, 0]);
 });
 
+/** Filters' gradients in a training step: by our kernels, and by TensorFlow's; and whether ours are rounded afterwards. */
+function filterGradientsOf(more: Partial<StepGraphOptions>) {
+  const { signatures } = buildStepGraph({ ...options, ...more });
+  const step = [...nodesBefore(Object.values(signatures.train_step.outputs))];
+  const ours = step.filter(({ op }) => op === 'DeepCnnFilterGrad' || op === 'DeepCnnFloatFilterGrad');
+  const isRounded = step.some(({ op, inputs }) => op === 'Cast' && inputs.some(({ node }) => ours.includes(node)));
+  const theirs = step.filter(({ op }) => op === 'Conv2DBackpropFilter');
+  const remade = step.filter(({ op }) => op === 'DeepCnnNormalise');
+  return { ours: ours.length, theirs: theirs.length, isRounded, remade: remade.length };
+}
+
+const without = (...left: readonly string[]) => new Set([...ops.keys()].filter((op) => !left.includes(op)));
+
 test('filters’ gradients of bfloat16 are our kernel’s where the processor has it, and come in float32', () => {
-  const gradientsOf = (more: Partial<StepGraphOptions>) => {
-    const { signatures } = buildStepGraph({ ...options, precision: 'bfloat16', ...more });
-    const step = [...nodesBefore(Object.values(signatures.train_step.outputs))];
-    const ours = step.filter(({ op }) => op === 'DeepCnnFilterGrad');
-    const isRounded = step.some(({ op, inputs }) => op === 'Cast' && inputs.some(({ node }) => ours.includes(node)));
-    const theirs = step.filter(({ op }) => op === 'Conv2DBackpropFilter');
-    return { ours: ours.length, theirs: theirs.length, isRounded };
+  const counts = (kernels?: ReadonlySet<string>) => {
+    const { remade: _, ...rest } = filterGradientsOf({ precision: 'bfloat16', ...(kernels && { kernels }) });
+    return rest;
   };
-  assert.deepEqual(gradientsOf({}), { ours: 20, theirs: 0, isRounded: false });
-  const others = new Set([...ops.keys()].filter((op) => op !== 'DeepCnnFilterGrad'));
-  assert.deepEqual(gradientsOf({ kernels: others }), { ours: 0, theirs: 20, isRounded: false });
-  assert.deepEqual(gradientsOf({ precision: 'float32' }), { ours: 0, theirs: 7, isRounded: false });
+  assert.deepEqual(counts(), { ours: 20, theirs: 0, isRounded: false });
+  assert.deepEqual(counts(without('DeepCnnFilterGrad')), { ours: 0, theirs: 20, isRounded: false });
+});
+
+test('filters’ gradients of float32 are our kernel’s where the processor has it, but for those of plain 3 x 3 pixels', () => {
+  const { remade, ...counts } = filterGradientsOf({});
+  assert.deepEqual(counts, { ours: 7, theirs: 0, isRounded: false });
+  const others = filterGradientsOf({ kernels: without('DeepCnnFloatFilterGrad') });
+  assert.deepEqual({ ...others, remade: 0 }, { ours: 0, theirs: 7, isRounded: false, remade: 0 });
+  assert.ok(remade <= others.remade);
+});
+
+test('what comes of a batch norm before a filter of one pixel is made by the kernel of its gradient', () => {
+  const model = findModel('resnet50');
+  assert.ok(model);
+  const counts = (kernels: ReadonlySet<string>) => filterGradientsOf({ model, kernels }).remade;
+  // 16 blocks, the last convolution of each.
+  assert.equal(counts(without('DeepCnnFloatFilterGrad')) - counts(without()), 16);
 });

@@ -42,9 +42,12 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
     outputs[`${dtype}_${index}`] = tensor;
   }
 }
-if (runtime.kernels.has('DeepCnnFilterGrad')) {
-  const narrow = [cast(x, 'bfloat16'), cast(dy, 'bfloat16')] as const;
-  outputs['filter_gradient'] = filterGrad(...narrow, { stride: 1, like: square });
+for (const [op, dtype] of [
+  ['DeepCnnFilterGrad', 'bfloat16'],
+  ['DeepCnnFloatFilterGrad', 'float32'],
+] as const) {
+  if (!runtime.kernels.has(op)) continue;
+  outputs[`filter_gradient_${dtype}`] = filterGrad(cast(x, dtype), cast(dy, dtype), { stride: 1, like: square });
 }
 const session = await openSession(runtime, graph, { all: { inputs: { x, filter, square, vector, dy }, outputs } });
 const waves = (length: number, step: number) =>
