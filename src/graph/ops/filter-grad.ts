@@ -35,7 +35,7 @@ const floatOp: OpDefinition<FilterGradOptions & { norm: Norm | undefined }> = {
 
 export const filterGradOps: OpFamily = [bfloatOp, floatOp];
 
-/** Whether the graph has a kernel for x's type, and it such a convolution of x: of all channels, at stride 1 or 2, not dilated. */
+/** Whether the graph has a kernel for x's type, and x is convolved in all channels, at stride 1 or 2, not dilated. */
 export function hasFilterGrad(
   x: Tensor,
   { like, stride, dilation }: FilterGradOptions & { dilation: number },

@@ -708,7 +708,7 @@ std::vector<void *(*)(TF_OpKernelConstruction *)> readers_of(std::index_sequence
   return {read_attributes<Index>...};
 }
 
-/** One for each op. */
+/** One for each op; to be as many as `specs`. */
 const auto readers = readers_of(std::make_index_sequence<17>());
 
 bool register_op(size_t index) {
@@ -723,7 +723,7 @@ bool register_op(size_t index) {
   for (TF_DataType type : {TF_FLOAT, TF_BFLOAT16}) {
     if (TF_GetCode(status) != TF_OK) break;
     if (!strstr(spec.attributes[0], type == TF_FLOAT ? "{float" : "bfloat16")) continue;
-    TF_KernelBuilder *kernel = TF_NewKernelBuilder(spec.name, "CPU", readers[index], spec.compute, delete_attributes);
+    TF_KernelBuilder *kernel = TF_NewKernelBuilder(spec.name, "CPU", readers.at(index), spec.compute, delete_attributes);
     TF_KernelBuilder_TypeConstraint(kernel, "T", type, status);
     if (TF_GetCode(status) == TF_OK) TF_RegisterKernelBuilder(spec.name, kernel, status);
   }

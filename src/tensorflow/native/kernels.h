@@ -1,7 +1,7 @@
-// What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, addition, depthwise
-// convolution, convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images [N, H, W, C] in
-// float32 or bfloat16; and the gradient of any convolution's filter, in bfloat16 on processors that multiply matrices, in
-// float32 on those with AVX2 and without AVX-512.
+// What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, addition,
+// depthwise convolution, convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images
+// [N, H, W, C] in float32 or bfloat16; and the gradient of any convolution's filter, in bfloat16 on processors that multiply
+// matrices, in float32 on those with AVX2 and without AVX-512.
 //
 // Sums are made over blocks whose bounds follow from the shapes alone, and added up in order: the bits do not depend on
 // the number of threads.

@@ -1,9 +1,9 @@
 // The gradient of a convolution's filter in float32, for x86 processors with AVX2.
 //
-// dfilter[d, k] = Σ window[pixel, d] dy[pixel, k] is a product of matrices over the pixels of all results, where d counts what
-// a window reads. The windows are not laid side by side in memory: each row of a window is read where it lies, by a pointer
+// dfilter[d, k] = Σ window[pixel, d] dy[pixel, k] is a product of matrices over the pixels of all results, where d counts
+// what a window reads. The windows are not laid side by side in memory: each row of a window is read where it lies, by a pointer
 // (as in the indirect convolution algorithm, Dukhan 2019, arXiv:1907.02129). A tile of the product stays in a processor's
-// second cache; some pixels are packed for it, as the innermost loop reads them, while those before them are multiplied.
+// second cache; pixels are packed for it, in the innermost loop's order, while those before them are multiplied.
 #include "kernels.h"
 
 #if defined(__x86_64__)
@@ -38,7 +38,7 @@ constexpr int64_t line_numbers = 16;
 
 /** Numbers between one panel and the next: not a multiple of a cache's way. */
 template <int64_t Width>
-constexpr int64_t panel_pitch = pixels_at_once *Width + line_numbers;
+constexpr int64_t panel_pitch = pixels_at_once * Width + line_numbers;
 
 int64_t divide_up(int64_t a, int64_t by) { return (a + by - 1) / by; }
 
@@ -53,7 +53,7 @@ bool reaches_sides(const FilterGrad &op) {
   return op.left > 0 || (op.out_width - 1) * op.stride - op.left + op.kernel_width > op.width;
 }
 
-/** How the product is divided: in tiles of panels of two vectors, and where vectors are odd in tiles of one panel of one or three. */
+/** How the product is divided: in tiles of panels of two vectors, and, where vectors are odd, of a last one of one or three. */
 struct Plan {
   int64_t pairs, last_vectors;  // columns: panels of two vectors, vectors of the last panel or 0
   int64_t pair_row_panels, last_row_panels;
@@ -173,8 +173,8 @@ ALWAYS_INLINE void fetch(const float *numbers, int64_t count) {
  * the next one's come. `made`: room for a row of a window.
  */
 template <int Vectors>
-__attribute__((noinline)) void pack(const Work &work, const Tile &tile, const Pixels &pixels, int64_t first, int64_t end,
-                                    float *made) {
+__attribute__((noinline)) void pack(const Work &work, const Tile &tile, const Pixels &pixels, int64_t first,
+                                    int64_t end, float *made) {
   constexpr int R = panel_rows<Vectors>, width = panel_columns<Vectors>;
   const int64_t K = work.op->outputs;
   for (int64_t pixel = first; pixel < end; pixel++) {
@@ -240,7 +240,8 @@ void sum_tile(const Work &work, int64_t part, const Tile &tile) {
   const int64_t length = window_row(op), K = op.outputs, products = tile.row_panels * tile.column_panels;
   const int64_t edges = reaches_sides(op) ? pixels_at_once * tile.window_rows * length : 0;
   const int64_t pointers = tile.window_rows * pixels_at_once;
-  const int64_t row_numbers = tile.row_panels * panel_pitch<R>, column_numbers = tile.column_panels * panel_pitch<width>;
+  const int64_t row_numbers = tile.row_panels * panel_pitch<R>;
+  const int64_t column_numbers = tile.column_panels * panel_pitch<width>;
   const int64_t numbers = 2 * (row_numbers + column_numbers + edges) + products * R * width + 2 * length + lanes;
   auto *from = (const float **)room_of_thread(2 * pointers * sizeof(float *) + numbers * sizeof(float));
   float *rows = (float *)(from + 2 * pointers), *columns = rows + 2 * row_numbers, *sums = columns + 2 * column_numbers;
@@ -291,7 +292,8 @@ void sum_task(const void *given, int64_t index) {
     const int64_t row_tile = tile % p.pair_row_tiles, column_tile = tile / p.pair_row_tiles;
     const auto row = [&](int64_t tile) { return p.pair_row_panels * tile / p.pair_row_tiles; };
     const auto panel = [&](int64_t tile) { return p.pairs * tile / p.pair_column_tiles; };
-    return sum_tile<2>(work, part, tile_of<2>(op, row(row_tile), row(row_tile + 1), panel(column_tile), panel(column_tile + 1)));
+    const int64_t first = panel(column_tile), end = panel(column_tile + 1);
+    return sum_tile<2>(work, part, tile_of<2>(op, row(row_tile), row(row_tile + 1), first, end));
   }
   const int64_t row_tile = tile - p.pair_tiles();
   const int64_t first = p.last_row_panels * row_tile / p.last_row_tiles;
