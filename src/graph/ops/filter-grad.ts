@@ -4,7 +4,7 @@
 
 import type { Attributes, Tensor } from '../graph.js';
 import { apply, hasKernels, type OpDefinition, type OpFamily, typeOf } from '../op.js';
-import { knownDimension } from '../types.js';
+import { knownDimension, type TensorType } from '../types.js';
 import { type Norm, normAttributes, normBefore } from './remade.js';
 
 export interface FilterGradOptions {
@@ -19,16 +19,20 @@ const attributes = (inputs: readonly Tensor[], { stride, like }: FilterGradOptio
   window: { ints: [knownDimension(like.shape, 0), knownDimension(like.shape, 1)] },
 });
 
+const outputs = (_: readonly Tensor[], { like }: FilterGradOptions): readonly TensorType[] => [
+  { dtype: 'float32', shape: like.shape },
+];
+
 const bfloatOp: OpDefinition<FilterGradOptions> = {
   op: 'DeepCnnFilterGrad',
-  outputs: (_, { like }) => [{ dtype: 'float32', shape: like.shape }],
+  outputs,
   attributes,
   gradient: 'final',
 };
 
 const floatOp: OpDefinition<FilterGradOptions & { norm: Norm | undefined }> = {
   op: 'DeepCnnFloatFilterGrad',
-  outputs: (_, { like }) => [{ dtype: 'float32', shape: like.shape }],
+  outputs,
   attributes: (inputs, { norm, ...options }) => ({ ...attributes(inputs, options), ...normAttributes(norm) }),
   gradient: 'final',
 };

@@ -589,7 +589,7 @@ void with_attributes(void *attributes, TF_OpKernelContext *context) {
 #define STRIDE "stride: int"
 #define WINDOW "window: list(int)"
 
-const std::vector<OpSpec> specs = {
+const OpSpec specs[] = {
     {"DeepCnnBatchNorm",
      {TYPE, ACTIVATION, "epsilon: float", "momentum: float", "pool: int", "sides: int >= 0"},
      {"x: T", "scale: float", "offset: float", "running_mean: float", "running_variance: float", "side: sides * T"},
@@ -708,8 +708,8 @@ std::vector<void *(*)(TF_OpKernelConstruction *)> readers_of(std::index_sequence
   return {read_attributes<Index>...};
 }
 
-/** One for each op; to be as many as `specs`. */
-const auto readers = readers_of(std::make_index_sequence<17>());
+constexpr size_t op_count = sizeof specs / sizeof *specs;
+const auto readers = readers_of(std::make_index_sequence<op_count>());
 
 bool register_op(size_t index) {
   const OpSpec &spec = specs[index];
@@ -723,7 +723,7 @@ bool register_op(size_t index) {
   for (TF_DataType type : {TF_FLOAT, TF_BFLOAT16}) {
     if (TF_GetCode(status) != TF_OK) break;
     if (!strstr(spec.attributes[0], type == TF_FLOAT ? "{float" : "bfloat16")) continue;
-    TF_KernelBuilder *kernel = TF_NewKernelBuilder(spec.name, "CPU", readers.at(index), spec.compute, delete_attributes);
+    TF_KernelBuilder *kernel = TF_NewKernelBuilder(spec.name, "CPU", readers[index], spec.compute, delete_attributes);
     TF_KernelBuilder_TypeConstraint(kernel, "T", type, status);
     if (TF_GetCode(status) == TF_OK) TF_RegisterKernelBuilder(spec.name, kernel, status);
   }
@@ -735,7 +735,7 @@ bool register_op(size_t index) {
 /** Registers all ops that the processor has, once a process, and returns their names: all or none. */
 std::vector<const char *> register_all() {
   std::vector<const char *> names;
-  for (size_t index = 0; kernels && index < specs.size(); index++) {
+  for (size_t index = 0; kernels && index < op_count; index++) {
     if (!specs[index].exists) continue;
     if (!register_op(index)) return {};
     names.push_back(specs[index].name);

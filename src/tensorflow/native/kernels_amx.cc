@@ -30,7 +30,6 @@ constexpr int64_t near_pixels = 8 * depth;
 /** The fewest pixels that are worth sums of their own, to be added up at the end. */
 constexpr int64_t fewest_pixels = 1600;
 
-inline int64_t up(int64_t a, int64_t step) { return (a + step - 1) / step * step; }
 inline int64_t down_by(int64_t a, int64_t by) { return a >= 0 ? a / by : -((by - 1 - a) / by); }
 
 /** Along one axis: where the windows lie. */
@@ -73,10 +72,10 @@ Plan plan_of(const FilterGrad &op) {
   p.images = op.images, p.height = op.height, p.width = op.width, p.pixel = op.channels;
   p.channels = flat ? op.channels * op.kernel_width : op.channels, p.outputs = op.outputs;
   p.pitch = p.columns.pitch(), p.image_pixels = p.rows.pitch() * p.pitch;
-  p.pixels = up(p.images * p.image_pixels, depth);
+  p.pixels = round_up(p.images * p.image_pixels, depth);
   const auto reach = [&](int64_t row, int64_t column) { return p.rows.shift(row) * p.pitch + p.columns.shift(column); };
-  p.before = up(most(0, -reach(0, 0)), depth);
-  p.after = up(most(0, reach(op.kernel_height - 1, kernel_width - 1)), depth);
+  p.before = round_up(most(0, -reach(0, 0)), depth);
+  p.after = round_up(most(0, reach(op.kernel_height - 1, kernel_width - 1)), depth);
   for (int64_t row = 0; row < op.stride; row++) {
     for (int64_t column = 0; column < op.stride; column++) {
       bool read = false;
@@ -89,19 +88,19 @@ Plan plan_of(const FilterGrad &op) {
     }
   }
   // Sums of a task take some hundred kB; there are more tasks as far as each still has many pixels.
-  const int64_t c = up(p.channels, tile), k = up(p.outputs, tile);
+  const int64_t c = round_up(p.channels, tile), k = round_up(p.outputs, tile);
   const int64_t most_sums = 160 << 10;
   p.channel_slab = c, p.output_slab = k;
   while (p.places() * p.channel_slab * p.output_slab > most_sums && (p.channel_slab > 2 * tile || p.output_slab > 2 * tile)) {
     int64_t &longer = p.channel_slab >= p.output_slab ? p.channel_slab : p.output_slab;
-    longer = up((longer + 1) / 2, 2 * tile);
+    longer = round_up((longer + 1) / 2, 2 * tile);
   }
   p.channel_slabs = (c + p.channel_slab - 1) / p.channel_slab;
   p.output_slabs = (k + p.output_slab - 1) / p.output_slab;
   p.sums = p.places() * p.channel_slab * p.output_slab;
   const int64_t slabs = p.channel_slabs * p.output_slabs;
   const int64_t parts = most(1, least(least(64 / slabs, p.pixels / fewest_pixels), (4 << 20) / (slabs * p.sums)));
-  p.part_pixels = up((p.pixels + parts - 1) / parts, depth);
+  p.part_pixels = round_up((p.pixels + parts - 1) / parts, depth);
   p.parts = (p.pixels + p.part_pixels - 1) / p.part_pixels;
   const int64_t wide = p.channel_slab * p.phases + p.output_slab;
   p.block = least(p.part_pixels, most(near_pixels, (300 << 10) / wide / near_pixels * near_pixels));

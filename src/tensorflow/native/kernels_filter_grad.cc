@@ -13,6 +13,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define VECTOR_BYTES 32
+#include "kernels_multiply.h"
 #include "kernels_normalise.h"
 
 namespace deep_cnn {
@@ -40,8 +41,6 @@ constexpr int64_t line_numbers = 16;
 template <int64_t Width>
 constexpr int64_t panel_pitch = pixels_at_once * Width + line_numbers;
 
-int64_t divide_up(int64_t a, int64_t by) { return (a + by - 1) / by; }
-
 /** Numbers in one row of a window, which lie side by side. */
 int64_t window_row(const FilterGrad &op) { return op.kernel_width * op.channels; }
 
@@ -67,18 +66,17 @@ struct Plan {
 Plan plan_of(const FilterGrad &op) {
   Plan p = {};
   const int64_t vectors = divide_up(op.outputs, lanes), pixels = op.images * op.out_height * op.out_width;
-  const auto row_panels = [&](int64_t rows) { return op.kernel_height * divide_up(window_row(op), rows); };
   p.last_vectors = vectors % 2 == 0 ? 0 : vectors == 1 ? 1 : 3;
   p.pairs = (vectors - p.last_vectors) / 2;
+  const int64_t last_rows = p.last_vectors == 3 ? panel_rows<3> : panel_rows<1>;
+  const auto row_panels = [&](int64_t rows) { return op.kernel_height * divide_up(window_row(op), rows); };
   p.pair_row_panels = row_panels(panel_rows<2>);
-  p.last_row_panels = row_panels(p.last_vectors == 3 ? panel_rows<3> : panel_rows<1>);
+  p.last_row_panels = p.last_vectors > 0 ? row_panels(last_rows) : 0;
   p.pair_row_tiles = divide_up(p.pair_row_panels * panel_rows<2>, tile_rows);
   p.pair_column_tiles = divide_up(p.pairs * panel_columns<2>, tile_columns);
-  if (p.last_vectors > 0) {
-    p.last_row_tiles = divide_up(p.last_row_panels * (p.last_vectors == 3 ? panel_rows<3> : panel_rows<1>), tile_rows);
-  }
+  p.last_row_tiles = divide_up(p.last_row_panels * last_rows, tile_rows);
   const int64_t parts = most(1, least(enough_tasks / p.tiles(), pixels / fewest_pixels));
-  p.part_pixels = divide_up(divide_up(pixels, parts), pixels_at_once) * pixels_at_once;
+  p.part_pixels = round_up(divide_up(pixels, parts), pixels_at_once);
   p.parts = divide_up(pixels, p.part_pixels);
   return p;
 }
@@ -209,27 +207,11 @@ __attribute__((noinline)) void pack(const Work &work, const Tile &tile, const Pi
   }
 }
 
-/** The product of two panels, put at `to` [rows][columns], or added there. */
+/** The product of two panels, put at `to` [rows][columns], or added there: a function of its own, so that sums stay in registers. */
 template <int Vectors>
 __attribute__((noinline)) void multiply(const float *rows, const float *columns, int64_t pixels, float *to, bool add) {
-  constexpr int R = panel_rows<Vectors>, width = panel_columns<Vectors>;
-  V sum[R][Vectors] = {};
-  for (int64_t pixel = 0; pixel < pixels; pixel++, rows += R, columns += width) {
-    V b[Vectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; v++) b[v] = load(columns + v * lanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++) {
-      const float each = rows[r];
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; v++) sum[r][v] += each * b[v];
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < R; r++) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; v++, to += lanes) store(to, add ? load(to) + sum[r][v] : sum[r][v]);
-  }
+  constexpr int R = panel_rows<Vectors>;
+  multiply_rows<R, Vectors>({rows, 1, R}, columns, pixels, to, panel_columns<Vectors>, add);
 }
 
 /** The sums of one tile, over the pixels of one part. */
@@ -288,16 +270,17 @@ void sum_task(const void *given, int64_t index) {
   const FilterGrad &op = *work.op;
   const Plan &p = *work.plan;
   const int64_t part = index % p.parts, tile = index / p.parts;
+  // As many panels in each tile, but for one.
+  const auto first_of = [](int64_t tile, int64_t tiles, int64_t panels) { return panels * tile / tiles; };
   if (tile < p.pair_tiles()) {
     const int64_t row_tile = tile % p.pair_row_tiles, column_tile = tile / p.pair_row_tiles;
-    const auto row = [&](int64_t tile) { return p.pair_row_panels * tile / p.pair_row_tiles; };
-    const auto panel = [&](int64_t tile) { return p.pairs * tile / p.pair_column_tiles; };
-    const int64_t first = panel(column_tile), end = panel(column_tile + 1);
+    const auto row = [&](int64_t tile) { return first_of(tile, p.pair_row_tiles, p.pair_row_panels); };
+    const auto column = [&](int64_t tile) { return first_of(tile, p.pair_column_tiles, p.pairs); };
+    const int64_t first = column(column_tile), end = column(column_tile + 1);
     return sum_tile<2>(work, part, tile_of<2>(op, row(row_tile), row(row_tile + 1), first, end));
   }
-  const int64_t row_tile = tile - p.pair_tiles();
-  const int64_t first = p.last_row_panels * row_tile / p.last_row_tiles;
-  const int64_t end = p.last_row_panels * (row_tile + 1) / p.last_row_tiles;
+  const auto row = [&](int64_t tile) { return first_of(tile, p.last_row_tiles, p.last_row_panels); };
+  const int64_t row_tile = tile - p.pair_tiles(), first = row(row_tile), end = row(row_tile + 1);
   if (p.last_vectors == 3) sum_tile<3>(work, part, tile_of<3>(op, first, end, p.pairs, p.pairs + 1));
   else sum_tile<1>(work, part, tile_of<1>(op, first, end, p.pairs, p.pairs + 1));
 }

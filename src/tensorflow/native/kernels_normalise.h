@@ -26,15 +26,20 @@ ALWAYS_INLINE NormConstants constants_of(const Norm &norm, int64_t channels) {
 
 ALWAYS_INLINE void release(const NormConstants &constants) { free(constants.mean); }
 
+/** Before the sum and the activation: of `count` numbers, whose constants lie at `at`. */
+template <class T>
+ALWAYS_INLINE V normalised(const NormConstants &constants, const T *x, int64_t at, int64_t count) {
+  return (load_some(x + at, count) - load(constants.mean + at)) * load(constants.a + at) + load(constants.b + at);
+}
+
 /** y of `left` numbers, whole pixels; `side`: what is added; `pooled`: where y is added up, a period wide, or null. */
 template <class T, Activation A, bool HasSide>
 ALWAYS_INLINE void normalise_numbers(const NormConstants &constants, const T *x, const T *side, T *y, int64_t left,
                                      float *pooled) {
   const int64_t size = constants.period.size;
-  const float *mean = constants.mean, *a = constants.a, *b = constants.b;
   for (; left >= size; left -= size, x += size, y += size, side += size) {
     for (int64_t at = 0; at < size; at += lanes) {
-      V z = (load(x + at) - load(mean + at)) * load(a + at) + load(b + at);
+      V z = normalised(constants, x, at, lanes);
       if (HasSide) z += load(side + at);
       const V value = activate<A>(z);
       store(y + at, value);
@@ -43,7 +48,7 @@ ALWAYS_INLINE void normalise_numbers(const NormConstants &constants, const T *x,
   }
   for (int64_t at = 0; at < left; at += lanes) {
     const int64_t count = least(lanes, left - at);
-    V z = (load_part(x + at, count) - load(mean + at)) * load(a + at) + load(b + at);
+    V z = normalised(constants, x, at, count);
     if (HasSide) z += load_part(side + at, count);
     const V value = activate<A>(z);
     store_part(y + at, value, count);
@@ -58,12 +63,9 @@ void remake_numbers(const NormConstants &constants, const T *x, T *y, int64_t co
 
 template <class T, Activation A>
 void remake_channels(const NormConstants &constants, const T *x, T *y, int64_t first, int64_t end) {
-  const float *mean = constants.mean, *a = constants.a, *b = constants.b;
-  for (int64_t at = first; at < end; at += lanes) {
-    const int64_t count = least(lanes, end - at);
-    const V z = (load_some(x + at, count) - load(mean + at)) * load(a + at) + load(b + at);
-    store_some(y + at, activate<A>(z), count);
-  }
+  for_each_vector(end - first, [&](int64_t at, int64_t count) VISIT {
+    store_some(y + first + at, activate<A>(normalised(constants, x, first + at, count)), count);
+  });
 }
 
 /** What a batch norm makes of some pixels, for kernels that are given its input. */

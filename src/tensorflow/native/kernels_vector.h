@@ -152,9 +152,11 @@ ALWAYS_INLINE V activate_grad(V z, V dy) {
 
 ALWAYS_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 ALWAYS_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+ALWAYS_INLINE int64_t divide_up(int64_t a, int64_t by) { return (a + by - 1) / by; }
+ALWAYS_INLINE int64_t round_up(int64_t a, int64_t step) { return divide_up(a, step) * step; }
 
 /** Room for `count` numbers, not set to anything, on a cache line's bound; to be freed. */
-ALWAYS_INLINE float *scratch(int64_t count) { return (float *)aligned_alloc(64, (count * sizeof(float) + 63) / 64 * 64); }
+ALWAYS_INLINE float *scratch(int64_t count) { return (float *)aligned_alloc(64, round_up(count * sizeof(float), 64)); }
 
 ALWAYS_INLINE float *floats(int64_t count) { return (float *)calloc(count, sizeof(float)); }
 
@@ -170,7 +172,7 @@ inline void *room_of_thread(int64_t bytes) {
   static thread_local ThreadRoom kept;
   if (bytes > kept.bytes) {
     free(kept.at);
-    kept.bytes = (bytes + 4095) / 4096 * 4096;
+    kept.bytes = round_up(bytes, 4096);
     kept.at = aligned_alloc(4096, kept.bytes);
   }
   return kept.at;
