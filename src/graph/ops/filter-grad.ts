@@ -58,8 +58,8 @@ export function filterGrad(x: Tensor, dy: Tensor, options: FilterGradOptions): T
   return apply(floatOp, [norm?.x ?? x, dy, ...(norm?.constants ?? [])], { ...options, norm });
 }
 
-/** The batch norm that x comes from, where the kernel for float32 makes x of it on the way: before filters of one pixel. */
+/** The batch norm that x comes from, where our kernel makes x of it on the way: in float32, before filters of one pixel. */
 export function normForFilter(x: Tensor, { shape }: Tensor): Norm | undefined {
   const isPoint = shape[0] === 1 && shape[1] === 1;
-  return isPoint && x.dtype === 'float32' && hasKernels(x, [floatOp]) ? normBefore(x) : undefined;
+  return isPoint && x.dtype === 'float32' ? normBefore(x) : undefined;
 }
