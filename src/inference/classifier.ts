@@ -5,6 +5,7 @@ import { defined } from '../defined.js';
 import { Graph, type Tensor } from '../graph/graph.js';
 import { kernelsOf } from '../graph/op.js';
 import { exp } from '../graph/ops/activation.js';
+import { fusedGroupedOps } from '../graph/ops/fused-grouped.js';
 import { geluOps } from '../graph/ops/gelu.js';
 import { layerNormOps } from '../graph/ops/layer-norm.js';
 import { logSoftmax } from '../graph/ops/loss.js';
@@ -107,7 +108,7 @@ const leastVariable = 2 ** 18;
 
 const graphOf = ({ outputs }: Signature): Graph => defined(Object.values(outputs)[0], 'no outputs').graph;
 
-/** From so many images on it is worth while to transform the filters of large convolutions. */
+/** From so many images on it is worth while to transform the filters of large convolutions, and to lay out those of groups. */
 const manyImages = 4;
 
 /**
@@ -116,7 +117,8 @@ const manyImages = 4;
  */
 function kernelsFor(precision: FloatType, batchSize: number, kernels: ReadonlySet<string>): ReadonlySet<string> {
   if (precision === 'bfloat16') return kernels;
-  return kernelsOf(kernels, layerNormOps, geluOps, batchSize >= manyImages ? winogradOps : []);
+  const forMany = batchSize >= manyImages ? [fusedGroupedOps, winogradOps] : [];
+  return kernelsOf(kernels, layerNormOps, geluOps, ...forMany);
 }
 
 interface SignatureOptions {

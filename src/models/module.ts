@@ -7,6 +7,7 @@ import { cast, reshape, shapeOf, slice } from '../graph/ops/array.js';
 import { addBias, conv2d } from '../graph/ops/conv.js';
 import { depthwiseConv2d } from '../graph/ops/depthwise.js';
 import { fusedDepthwiseConv2d, hasFusedDepthwise } from '../graph/ops/fused-depthwise.js';
+import { fusedGroupedConv2d, hasFusedGrouped } from '../graph/ops/fused-grouped.js';
 import { fusedBatchNorm, fusedBatchNormInference, hasFusedNorm, scaleChannels } from '../graph/ops/fused-norm.js';
 import { layerNorm } from '../graph/ops/layer-norm.js';
 import { matMul, mul, add as plus } from '../graph/ops/math.js';
@@ -114,11 +115,20 @@ export class Module {
       channels === inputs &&
       dilation === 1 &&
       hasFusedDepthwise(x, { channels, kernel: height, stride });
+    const isGrouped =
+      groups > 1 &&
+      layout === 'filter' &&
+      height === width &&
+      dilation === 1 &&
+      hasFusedGrouped(x, { channels, groups, kernel: height, stride });
     const isWinograd = groups === 1 && isPlain3x3({ kernel, stride, padding, dilation }) && hasWinograd(x, channels);
     const convolved = () => {
       if (isFused) {
         const filters = reshape(filter, [height, width, channels, 1]);
         return fusedDepthwiseConv2d(x, filters, { stride, padding: paddingOf(x, { ...layer, stride, padding }) });
+      }
+      if (isGrouped) {
+        return fusedGroupedConv2d(x, filter, { stride, padding: paddingOf(x, { ...layer, stride, padding }) });
       }
       if (isWinograd) return winogradConv2d(x, filter);
       const placed =

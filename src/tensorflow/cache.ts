@@ -94,7 +94,7 @@ export function libraryFolder(variant: 'cpu' | 'cuda'): string {
 }
 
 /** Changes with the addons' own sources, so that older ones are built again. */
-const bindingRevision = 15;
+const bindingRevision = 16;
 
 /** The folder of the addons that belong to the libraries in `folder`, for the tfjs that is installed. */
 export function bindingFolder(folder: string): string {

@@ -142,7 +142,9 @@ async function decodesSelfTest(addon: string): Promise<boolean> {
 
 /** Builds our kernels, or leaves them out: where TensorFlow's C interface lacks something, its own ops are used. */
 async function buildKernels(addon: string, compiler: Compiler, target: Target): Promise<void> {
-  const kinds = ['amx', 'avx512_bf16', 'avx512', 'avx2', 'filter_grad', 'base'].map((kind) => `kernels_${kind}.cc`);
+  const kinds = ['amx', 'avx512_bf16', 'avx512', 'avx2', 'filter_grad', 'grouped', 'base'].map(
+    (kind) => `kernels_${kind}.cc`,
+  );
   const sources = ['kernels.cc', 'kernel_threads.cc', ...kinds, 'quiet_start.cc'].map(nativeSource);
   const work = { what: 'kernels', addon, sources, includes: [], target, optimisation: vectors };
   const plain = { ...work, what: 'kernels for an older assembler', optimisation: [...vectors, '-DDEEP_CNN_PLAIN'] };

@@ -7,6 +7,7 @@ import { Graph, type Node, type Tensor } from '#src/graph/graph.js';
 import { cast, pad, reshape } from '#src/graph/ops/array.js';
 import { conv2d } from '#src/graph/ops/conv.js';
 import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
+import { fusedGroupedConv2d } from '#src/graph/ops/fused-grouped.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
 import { gelu } from '#src/graph/ops/gelu.js';
 import { layerNorm } from '#src/graph/ops/layer-norm.js';
@@ -72,10 +73,15 @@ test('a convolution with fewer multiplications does so, too', () => {
   assert.ok(backward.some(({ op }) => op === 'DeepCnnWinogradFilterGrad'));
 });
 
-test('depthwise convolutions and scalings take the input of the batch norm before them', () => {
+test('depthwise and grouped convolutions and scalings take the input of the batch norm before them', () => {
   const convolve = (y: Tensor, graph: Graph) =>
     fusedDepthwiseConv2d(y, filter(graph, [3, 3, channels, 1]), { stride: 1, padding: [1, 1, 1, 1] });
   assert.deepEqual(holders(convolve).held, []);
+  const grouped = (y: Tensor, graph: Graph) =>
+    fusedGroupedConv2d(y, filter(graph, [3, 3, 8, channels]), { stride: 2, padding: [1, 1, 1, 1] });
+  const { backward, held } = holders(grouped);
+  assert.deepEqual(held, []);
+  assert.ok(backward.every(({ op }) => op !== 'DeepCnnNormalise'));
   const scale = (y: Tensor, graph: Graph) =>
     scaleChannels(y, placeholder(graph, 'by', 'float32', [null, 1, 1, channels]));
   assert.deepEqual(holders(scale).held, []);

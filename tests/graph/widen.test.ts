@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { defined } from '#src/defined.js';
 import { gradients } from '#src/graph/autodiff.js';
 import { Graph, type Node, type Tensor } from '#src/graph/graph.js';
 import { cast } from '#src/graph/ops/array.js';
 import { conv2d } from '#src/graph/ops/conv.js';
 import { depthwiseConv2d } from '#src/graph/ops/depthwise.js';
+import { fusedGroupedConv2d } from '#src/graph/ops/fused-grouped.js';
 import { fusedBatchNorm } from '#src/graph/ops/fused-norm.js';
 import { matMul, sum } from '#src/graph/ops/math.js';
 import { ops } from '#src/graph/ops/registry.js';
@@ -71,25 +73,36 @@ for (const [name, use] of Object.entries(uses)) {
   });
 }
 
-const filterGradients = new Set(['Conv2DBackpropFilter', 'DeepCnnFloatFilterGrad']);
+const filterGradients = new Set(['Conv2DBackpropFilter', 'DeepCnnFloatFilterGrad', 'DeepCnnGroupedGrad']);
+
+const point = (graph: Graph, x: Tensor) =>
+  conv2d(x, placeholder(graph, 'filter', 'bfloat16', [1, 1, channels, channels]));
+
+const grouped = (graph: Graph, x: Tensor) => {
+  const filter = placeholder(graph, 'filter', 'float32', [3, 3, channels / 2, channels]);
+  return fusedGroupedConv2d(x, filter, { stride: 1, padding: [1, 1, 1, 1] });
+};
 
 /** What the gradient of a filter convolves. */
-function convolved(graph: Graph, x: Tensor): { image: Node | undefined; loss: Tensor } {
-  const filter = placeholder(graph, 'filter', 'bfloat16', [1, 1, channels, channels]);
-  const loss = sum(cast(conv2d(x, filter), 'float32'));
+function convolved(graph: Graph, x: Tensor, convolve = point): { image: Node | undefined; loss: Tensor } {
+  const y = convolve(graph, x);
+  const filter = defined(y.node.inputs[1] ?? y.node.inputs[0]?.node.inputs[1], 'no filter');
+  const loss = sum(cast(y, 'float32'));
   const nodes = [...nodesBefore(gradients(loss, [filter]))];
   return { image: nodes.find(({ op }) => filterGradients.has(op))?.inputs[0]?.node, loss };
 }
 
-test('the copy in float32 is made once more for the backward pass', () => {
-  const graph = new Graph({ widens: new Set<DType>(['bfloat16']) });
-  const x = placeholder(graph, 'x', 'bfloat16', [null, 6, 6, channels]);
-  const { image, loss } = convolved(graph, x);
-  assert.equal(image?.op, 'Cast');
-  assert.ok(!nodesBefore([loss]).has(image));
-  // Not before the gradient is there, or both copies would be.
-  assert.equal(image.controls.length, 1);
-});
+for (const [name, convolve] of Object.entries({ point, grouped })) {
+  test(`the copy in float32 is made once more for the backward pass: ${name}`, () => {
+    const graph = new Graph({ widens: new Set<DType>(['bfloat16']) });
+    const x = placeholder(graph, 'x', 'bfloat16', [null, 6, 6, channels]);
+    const { image, loss } = convolved(graph, x, convolve);
+    assert.equal(image?.op, 'Cast');
+    assert.ok(!nodesBefore([loss]).has(image));
+    // Not before the gradient is there, or both copies would be.
+    assert.equal(image.controls.length, 1);
+  });
+}
 
 test('so is a batch norm behind that copy', () => {
   const graph = new Graph({ kernels: new Set(ops.keys()), widens: new Set<DType>(['bfloat16']) });

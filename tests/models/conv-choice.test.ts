@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Node } from '#src/graph/graph.js';
 import { ops } from '#src/graph/ops/registry.js';
 import { nodesBefore } from '#src/graph/substitute.js';
 import type { FloatType } from '#src/graph/types.js';
@@ -96,4 +97,21 @@ test('what comes of a batch norm before a filter of one pixel is made by the ker
   const counts = (kernels: ReadonlySet<string>) => filterGradientsOf({ model, kernels }).remade;
   // 16 blocks, the last convolution of each.
   assert.equal(counts(without('DeepCnnFloatFilterGrad')) - counts(without()), 16);
+});
+
+test('grouped convolutions are our kernels’ in float32, or where it is what others are widened to', () => {
+  const model = findModel('regnet_y_400mf');
+  assert.ok(model);
+  const counts = (more: Partial<StepGraphOptions>) => {
+    const { signatures } = buildStepGraph({ ...options, ...more, model });
+    const step = [...nodesBefore(Object.values(signatures.train_step.outputs))];
+    const isGrouped = ({ op, inputs: [x, filter] }: Node) => op === 'Conv2D' && x?.shape[3] !== filter?.shape[2];
+    const count = (op: string) => step.filter((node) => node.op === op).length;
+    return [count('DeepCnnGrouped'), count('DeepCnnGroupedGrad'), step.filter(isGrouped).length, count('PadV2')];
+  };
+  // 16 blocks; the stem and the first block of each stage, at stride 2, are padded by TensorFlow.
+  assert.deepEqual(counts({}), [16, 16, 0, 1]);
+  assert.deepEqual(counts({ kernels: without('DeepCnnGroupedGrad') }), [0, 0, 16, 5]);
+  assert.deepEqual(counts({ precision: 'bfloat16' }), [0, 0, 16, 5]);
+  assert.deepEqual(counts({ precision: 'bfloat16', slowTypes: new Set(['bfloat16'] as const) }), [16, 16, 0, 1]);
 });

@@ -6,6 +6,7 @@ import { Graph, type Tensor } from '#src/graph/graph.js';
 import { cast } from '#src/graph/ops/array.js';
 import { filterGrad } from '#src/graph/ops/filter-grad.js';
 import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
+import { fusedGroupedConv2d } from '#src/graph/ops/fused-grouped.js';
 import { fusedBatchNorm, scaleChannels } from '#src/graph/ops/fused-norm.js';
 import { gelu } from '#src/graph/ops/gelu.js';
 import { layerNorm } from '#src/graph/ops/layer-norm.js';
@@ -21,9 +22,11 @@ const channels = 48;
 const shape = [6, 23, 29, channels];
 const filterShape = [5, 5, channels, 1];
 const squareShape = [3, 3, channels, channels];
+const groupsShape = [3, 3, 8, channels];
 const x = placeholder(graph, 'x', 'float32', shape);
 const filter = placeholder(graph, 'filter', 'float32', filterShape);
 const square = placeholder(graph, 'square', 'float32', squareShape);
+const groups = placeholder(graph, 'groups', 'float32', groupsShape);
 const vector = placeholder(graph, 'vector', 'float32', [channels]);
 const dy = placeholder(graph, 'dy', 'float32', shape);
 
@@ -49,7 +52,14 @@ for (const [op, dtype] of [
   if (!runtime.kernels.has(op)) continue;
   outputs[`filter_gradient_${dtype}`] = filterGrad(cast(x, dtype), cast(dy, dtype), { stride: 1, like: square });
 }
-const session = await openSession(runtime, graph, { all: { inputs: { x, filter, square, vector, dy }, outputs } });
+if (runtime.kernels.has('DeepCnnGrouped')) {
+  const y = fusedGroupedConv2d(x, groups, { stride: 1, padding: [1, 1, 1, 1] });
+  for (const [index, tensor] of [y, ...gradients(sum(mul(y, dy)), [x, groups])].entries()) {
+    outputs[`grouped_${index}`] = tensor;
+  }
+}
+const inputs = { x, filter, square, groups, vector, dy };
+const session = await openSession(runtime, graph, { all: { inputs, outputs } });
 const waves = (length: number, step: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin(i * step) + Math.cos(i * i * 0.01));
 const size = shape.reduce((product, length) => product * length);
@@ -57,6 +67,7 @@ const found = session.run('all', {
   x: float32(waves(size, 0.37), shape),
   filter: float32(waves(25 * channels, 0.7), filterShape),
   square: float32(waves(9 * channels * channels, 0.3), squareShape),
+  groups: float32(waves(9 * 8 * channels, 0.9), groupsShape),
   vector: float32(waves(channels, 1.3).map(Math.abs), [channels]),
   dy: float32(waves(size, 0.11), shape),
 });

@@ -9,6 +9,7 @@ import { depthwiseOps } from './depthwise.js';
 import { filterGradOps } from './filter-grad.js';
 import { fusedAddOps } from './fused-add.js';
 import { fusedDepthwiseOps } from './fused-depthwise.js';
+import { fusedGroupedOps } from './fused-grouped.js';
 import { fusedNormOps } from './fused-norm.js';
 import { geluOps } from './gelu.js';
 import { layerNormOps } from './layer-norm.js';
@@ -35,6 +36,7 @@ const families = [
     geluOps,
     fusedAddOps,
     fusedDepthwiseOps,
+    fusedGroupedOps,
     fusedNormOps,
     winogradOps,
     filterGradOps,

@@ -21,7 +21,12 @@ export function foldBatchNorm<K extends string>(tensors: Readonly<Record<K, Tens
   });
 }
 
-const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'DepthwiseConv2dNative', 'DeepCnnWinograd']);
+const convolutions: ReadonlySet<string> = new Set([
+  'Conv2D',
+  'DepthwiseConv2dNative',
+  'DeepCnnWinograd',
+  'DeepCnnGrouped',
+]);
 
 function folded(node: Node, x: Tensor, statistics: readonly Tensor[]): Tensor[] | undefined {
   const hasBias = x.node.op === 'BiasAdd';

@@ -136,15 +136,14 @@ const FilterGradKernel *bfloat_filter_grad_for_processor() {
 const KernelSet *const kernels = set_for_processor();
 const FilterGradKernel *const bfloat_filter_grad = bfloat_filter_grad_for_processor();
 
-/** For float32: null with AVX-512, where TensorFlow's was not compared, and on other processors than x86. */
-const FilterGradKernel *float_filter_grad_for_processor() {
+// For float32: null with AVX-512, where TensorFlow's were not compared, and on other processors than x86.
 #if defined(__x86_64__)
-  if (kernels == &kernels_avx2) return &filter_grad_avx2;
+const FilterGradKernel *const float_filter_grad = kernels == &kernels_avx2 ? &filter_grad_avx2 : nullptr;
+const GroupedKernel *const grouped = kernels == &kernels_avx2 ? &grouped_avx2 : nullptr;
+#else
+const FilterGradKernel *const float_filter_grad = nullptr;
+const GroupedKernel *const grouped = nullptr;
 #endif
-  return nullptr;
-}
-
-const FilterGradKernel *const float_filter_grad = float_filter_grad_for_processor();
 
 /** A node's attributes; those that its op does not have stay zero. */
 struct Attributes {
@@ -407,41 +406,72 @@ void compute_add(const Attributes &attributes, TF_OpKernelContext *context) {
   attributes.of_type().add(op);
 }
 
-Depthwise depthwise_of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter) {
-  Depthwise op = {};
+/** What depthwise and grouped convolutions have in common: where windows lie. */
+void place_windows(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter, Depthwise &op) {
   const auto shape = shape_of(x), window = shape_of(filter);
-  const bool fits = shape.size() == 4 && window.size() == 4 && window[0] == window[1] && window[2] == shape[3] &&
-                    window[3] == 1 && shape[3] >= longest_vector;
-  call.require(fits, misfit);
-  if (call.failed()) return op;
+  call.require(shape.size() == 4 && window.size() == 4 && window[0] == window[1], misfit);
+  call.require(attributes.stride == 1 || attributes.stride == 2, misfit);
+  if (call.failed()) return;
   op.images = shape[0], op.height = shape[1], op.width = shape[2], op.channels = shape[3];
   op.kernel = window[0], op.stride = attributes.stride;
   op.top = attributes.padding[0], op.left = attributes.padding[2];
-  op.out_height = (op.height + op.top + attributes.padding[1] - op.kernel) / op.stride + 1;
-  op.out_width = (op.width + op.left + attributes.padding[3] - op.kernel) / op.stride + 1;
-  const bool known = op.stride == 1 ? op.kernel == 3 || op.kernel == 5 || op.kernel == 7
-                                    : op.stride == 2 && (op.kernel == 3 || op.kernel == 5);
-  call.require(known && op.top < op.kernel && op.left < op.kernel, misfit);
+  for (int32_t zeros : attributes.padding) call.require(zeros < op.kernel, misfit);
+  const int64_t height = op.height + op.top + attributes.padding[1], width = op.width + op.left + attributes.padding[3];
+  call.require(height >= op.kernel && width >= op.kernel, misfit);
+  op.out_height = (height - op.kernel) / op.stride + 1, op.out_width = (width - op.kernel) / op.stride + 1;
   op.x = call.data(x), op.filter = call.data<float>(filter);
-  return op;
 }
 
-// Inputs: x and the filter [K, K, C, 1], which is float32 whatever x is.
-void compute_depthwise(const Attributes &attributes, TF_OpKernelContext *context) {
+/** The filter is [K, K, C, 1]. */
+struct DepthwiseKind {
+  static Depthwise of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter) {
+    Depthwise op = {};
+    place_windows(attributes, call, x, filter, op);
+    const bool known = op.kernel == 3 || op.kernel == 5 || (op.kernel == 7 && op.stride == 1);
+    call.require(known && op.channels >= longest_vector && size_of(filter) == op.kernel * op.kernel * op.channels, misfit);
+    return op;
+  }
+  static void compute(const Attributes &attributes, Call &, Depthwise &op) { attributes.of_type().depthwise(op); }
+  static void gradients(const Attributes &attributes, Call &, Depthwise &op) { attributes.of_type().depthwise_grad(op); }
+};
+
+/** The filter is [3, 3, channels of a group, C]. */
+struct GroupedKind {
+  static Grouped of(const Attributes &attributes, Call &call, TF_Tensor *x, TF_Tensor *filter) {
+    Grouped op = {};
+    place_windows(attributes, call, x, filter, op);
+    if (call.failed()) return op;
+    op.group = shape_of(filter)[2];
+    const bool known = op.kernel == 3 && (op.group == 4 || (op.group > 0 && op.group % 8 == 0));
+    call.require(known && shape_of(filter)[3] == op.channels && op.channels % 8 == 0, misfit);
+    call.require(known && op.channels % op.group == 0, misfit);
+    return op;
+  }
+  static void compute(const Attributes &, Call &, Grouped &op) { grouped->compute(op); }
+  static void gradients(const Attributes &, Call &call, Grouped &op) {
+    op.room = call.room(grouped->room(op));
+    if (!call.failed()) grouped->gradients(op);
+  }
+};
+
+// Inputs: x and the filter, which is float32 whatever x is.
+template <class Kind>
+void compute_windows(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
   TF_Tensor *x = call.input(0), *filter = call.input(1);
-  Depthwise op = depthwise_of(attributes, call, x, filter);
+  auto op = Kind::of(attributes, call, x, filter);
   if (call.failed()) return;
   op.y = call.output(0, attributes.type, {op.images, op.out_height, op.out_width, op.channels});
-  if (!call.failed()) attributes.of_type().depthwise(op);
+  if (!call.failed()) Kind::compute(attributes, call, op);
 }
 
 // Inputs: x, the filter, dy, and the batch norm that x went through before, if any: its scale, offset, mean and 1 /
 // deviation. Outputs: the gradient at what was convolved, and the filter's.
-void compute_depthwise_grad(const Attributes &attributes, TF_OpKernelContext *context) {
+template <class Kind>
+void compute_windows_grad(const Attributes &attributes, TF_OpKernelContext *context) {
   Call call(context);
   TF_Tensor *x = call.input(0), *filter = call.input(1), *dy = call.input(2);
-  Depthwise op = depthwise_of(attributes, call, x, filter);
+  auto op = Kind::of(attributes, call, x, filter);
   if (call.failed()) return;
   const std::vector<int64_t> expected = {op.images, op.out_height, op.out_width, op.channels};
   call.require(shape_of(dy) == expected, misfit);
@@ -451,7 +481,7 @@ void compute_depthwise_grad(const Attributes &attributes, TF_OpKernelContext *co
   op.dy = call.data(dy);
   op.dx = call.output(0, attributes.type, shape_of(x));
   op.dfilter = call.output<float>(1, TF_FLOAT, shape_of(filter));
-  if (!call.failed()) attributes.of_type().depthwise_grad(op);
+  if (!call.failed()) Kind::gradients(attributes, call, op);
 }
 
 Scale scale_of(Call &call, TF_Tensor *x, TF_Tensor *by) {
@@ -588,6 +618,7 @@ void with_attributes(void *attributes, TF_OpKernelContext *context) {
 #define NORM "norm: norms * float"
 #define STRIDE "stride: int"
 #define WINDOW "window: list(int)"
+#define PADDING "padding: list(int)"
 
 const OpSpec specs[] = {
     {"DeepCnnBatchNorm",
@@ -620,15 +651,15 @@ const OpSpec specs[] = {
     {"DeepCnnGeluGrad", {TYPE}, {"dy: T", "x: T"}, {"dx: T"}, with_attributes<compute_gelu<true>>},
     {"DeepCnnAdd", {TYPE}, {"a: T", "b: T"}, {"y: T"}, with_attributes<compute_add>},
     {"DeepCnnDepthwise",
-     {TYPE, STRIDE, "padding: list(int)"},
+     {TYPE, STRIDE, PADDING},
      {"x: T", "filter: float"},
      {"y: T"},
-     with_attributes<compute_depthwise>},
+     with_attributes<compute_windows<DepthwiseKind>>},
     {"DeepCnnDepthwiseGrad",
-     {TYPE, ACTIVATION, NORMS, STRIDE, "padding: list(int)"},
+     {TYPE, ACTIVATION, NORMS, STRIDE, PADDING},
      {"x: T", "filter: float", "dy: T", NORM},
      {"dx: T", "dfilter: float"},
-     with_attributes<compute_depthwise_grad>},
+     with_attributes<compute_windows_grad<DepthwiseKind>>},
     {"DeepCnnScale", {TYPE}, {"x: T", "by: T"}, {"y: T"}, with_attributes<compute_scale>},
     {"DeepCnnScaleGrad",
      {TYPE, ACTIVATION, NORMS},
@@ -658,6 +689,18 @@ const OpSpec specs[] = {
      {"dfilter: float"},
      with_attributes<compute_filter_grad>,
      float_filter_grad != nullptr},
+    {"DeepCnnGrouped",
+     {"T: {float}", STRIDE, PADDING},
+     {"x: T", "filter: float"},
+     {"y: T"},
+     with_attributes<compute_windows<GroupedKind>>,
+     grouped != nullptr},
+    {"DeepCnnGroupedGrad",
+     {"T: {float}", ACTIVATION, NORMS, STRIDE, PADDING},
+     {"x: T", "filter: float", "dy: T", NORM},
+     {"dx: T", "dfilter: float"},
+     with_attributes<compute_windows_grad<GroupedKind>>,
+     grouped != nullptr},
 };
 
 bool has_attribute(const OpSpec &spec, const char *name) {

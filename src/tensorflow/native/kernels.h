@@ -1,7 +1,7 @@
 // What our kernels for TensorFlow compute, apart from TensorFlow: batch norm with an activation, layer norm, GELU, addition,
 // depthwise convolution, convolution by 3 x 3 pixels, and scaling of channels, each with its gradients, on images
 // [N, H, W, C] in float32 or bfloat16; and the gradient of any convolution's filter, in bfloat16 on processors that multiply
-// matrices, in float32 on those with AVX2 and without AVX-512.
+// matrices, in float32 on those with AVX2 and without AVX-512, where there are grouped convolutions, too.
 //
 // Sums are made over blocks whose bounds follow from the shapes alone, and added up in order: the bits do not depend on
 // the number of threads.
@@ -99,6 +99,25 @@ struct Depthwise {
   void *dx;
   float *dfilter;
 };
+
+/**
+ * A convolution by 3 x 3 pixels whose results each read the `group` channels of their group alone: four, or a multiple of
+ * eight; the channels are a multiple of eight, too. The filter is [3, 3, group, C].
+ */
+struct Grouped : Depthwise {
+  int64_t group;
+  /** For the gradients: room for as many numbers as `room` says, on a cache line's bound. */
+  float *room;
+};
+
+/** Of float32. */
+struct GroupedKernel {
+  void (*compute)(const Grouped &);
+  void (*gradients)(const Grouped &);
+  int64_t (*room)(const Grouped &);
+};
+
+extern const GroupedKernel grouped_avx2;
 
 struct Scale {
   int64_t images, image_rows, channels;

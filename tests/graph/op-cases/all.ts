@@ -9,6 +9,7 @@ import * as depthwise from './depthwise.js';
 import * as filterGrad from './filter-grad.js';
 import * as fusedAdd from './fused-add.js';
 import * as fusedDepthwise from './fused-depthwise.js';
+import * as fusedGrouped from './fused-grouped.js';
 import * as fusedNorm from './fused-norm.js';
 import * as gelu from './gelu.js';
 import * as layerNorm from './layer-norm.js';
@@ -35,6 +36,7 @@ export const forwardCases: readonly ForwardCase[] = [
   filterGrad,
   fusedAdd,
   fusedDepthwise,
+  fusedGrouped,
   fusedNorm,
   winograd,
   remade,
@@ -57,6 +59,7 @@ export const gradientCases: readonly GradientCase[] = [
   filterGrad,
   fusedAdd,
   fusedDepthwise,
+  fusedGrouped,
   fusedNorm,
   winograd,
   loss,

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { gradients } from '#src/graph/autodiff.js';
 import type { Tensor } from '#src/graph/graph.js';
 import { cast, pad, slice, transpose } from '#src/graph/ops/array.js';
@@ -9,9 +8,9 @@ import { mul, sum } from '#src/graph/ops/math.js';
 import type { activationCodes } from '#src/graph/ops/remade.js';
 import { intConstant } from '#src/graph/ops/source.js';
 import { knownDimension } from '#src/graph/types.js';
-import { assertClose } from '../closeness.js';
 import { type ForwardCase, forwardCase, type GradientCase } from '../op-case.js';
 import { floats, noisy } from '../samples.js';
+import { expectAlike } from './differences.js';
 
 interface Geometry {
   name: string;
@@ -49,13 +48,6 @@ const geometries: readonly Geometry[] = [
 
 type Kind = 'bfloat16' | 'float32';
 const opOf = { bfloat16: 'DeepCnnFilterGrad', float32: 'DeepCnnFloatFilterGrad' } as const;
-
-const expectAlike =
-  (tolerance: number): ForwardCase['expected'] =>
-  ([found = [], expected = []]) => {
-    assert.ok(expected.some((value) => value !== 0));
-    assertClose(found, expected, tolerance);
-  };
 
 function caseOf(kind: Kind, geometry: Geometry): ForwardCase {
   const {

@@ -2,8 +2,10 @@ import { gradients } from '#src/graph/autodiff.js';
 import type { Tensor } from '#src/graph/graph.js';
 import { type ActivationName, relu, silu } from '#src/graph/ops/activation.js';
 import { cast, pad } from '#src/graph/ops/array.js';
-import { type FusedDepthwiseOptions, fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
+import { fusedDepthwiseConv2d } from '#src/graph/ops/fused-depthwise.js';
+import { fusedGroupedConv2d } from '#src/graph/ops/fused-grouped.js';
 import { fusedBatchNorm, fusedBatchNormInference, scaleChannels } from '#src/graph/ops/fused-norm.js';
+import type { FusedWindowsOptions } from '#src/graph/ops/fused-windows.js';
 import { add, mul, sub, sum } from '#src/graph/ops/math.js';
 import { batchNormInference } from '#src/graph/ops/norm.js';
 import { remade } from '#src/graph/ops/remade.js';
@@ -14,12 +16,14 @@ import { differences, expectZeros } from './differences.js';
 
 const types = ['float32', 'bfloat16'] as const;
 const channels = 20;
-const parameters = [
-  floats([channels], (c) => (c - 9) / 3),
-  floats([channels], (c) => ((c * 7) % 5) - 1),
-  floats([channels], () => 0, { fixed: true }),
-  floats([channels], () => 1, { fixed: true }),
-] as const;
+const parametersOf = (count: number) =>
+  [
+    floats([count], (c) => (c - 9) / 3),
+    floats([count], (c) => ((c * 7) % 5) - 1),
+    floats([count], () => 0, { fixed: true }),
+    floats([count], () => 1, { fixed: true }),
+  ] as const;
+const parameters = parametersOf(channels);
 
 type Parameters = readonly [scale: Tensor, offset: Tensor, mean: Tensor, variance: Tensor];
 
@@ -109,22 +113,35 @@ const scaling = (dtype: Remade) =>
     expected: expectZeros(0),
   });
 
-const convolving = (dtype: Remade, kernel: number, { stride, padding }: FusedDepthwiseOptions, images: number) => {
+/** What reads a batch norm's result: each channel by itself, or in groups, which are more than a task has. */
+const convolutions = {
+  DeepCnnDepthwiseGrad: { convolve: fusedDepthwiseConv2d, count: channels, filterOf: [channels, 1] },
+  DeepCnnGroupedGrad: { convolve: fusedGroupedConv2d, count: 72, filterOf: [8, 72] },
+} as const;
+
+const convolving = (
+  op: keyof typeof convolutions,
+  dtype: Remade,
+  kernel: number,
+  { stride, padding }: FusedWindowsOptions,
+  images: number,
+) => {
+  const { convolve, count, filterOf } = convolutions[op];
   const [top, bottom, left, right] = padding;
   const [height, width] = [23, 6];
   const length = (size: number) => Math.floor((size - kernel) / stride) + 1;
   return forwardCase({
-    op: 'DeepCnnDepthwiseGrad',
+    op,
     name: `${kernel}x${kernel} at stride ${stride} of what a batch norm made of ${images} images, in ${dtype}`,
     inputs: [
-      noisy(5, [images, height, width, channels], { dynamic: true }),
-      ...parameters,
-      noisy(6, [kernel, kernel, channels, 1]),
-      noisy(7, [images, length(height + top + bottom), length(width + left + right), channels], { dynamic: true }),
+      noisy(5, [images, height, width, count], { dynamic: true }),
+      ...parametersOf(count),
+      noisy(6, [kernel, kernel, ...filterOf]),
+      noisy(7, [images, length(height + top + bottom), length(width + left + right), count], { dynamic: true }),
     ],
     build: ([x, scale, offset, mean, variance, filter, weights]) => {
       const made = normalised(cast(x, dtype), [scale, offset, mean, variance], slowest[dtype]);
-      const of = (y: Tensor) => weighed(fusedDepthwiseConv2d(y, filter, { stride, padding }), weights);
+      const of = (y: Tensor) => weighed(convolve(y, filter, { stride, padding }), weights);
       return fromKept(made, [x, scale, filter], of);
     },
     expected: expectZeros(0),
@@ -144,12 +161,17 @@ const inBackward = types.flatMap((dtype) => [
   scaling(dtype),
   // So many images are a task each, which goes through all rows; of fewer, each task has some rows.
   ...[64, 2].flatMap((images) => [
-    convolving(dtype, 3, { stride: 1, padding: [1, 1, 1, 1] }, images),
-    convolving(dtype, 5, { stride: 2, padding: [2, 2, 2, 2] }, images),
-    convolving(dtype, 3, { stride: 2, padding: [0, 0, 0, 0] }, images),
+    convolving('DeepCnnDepthwiseGrad', dtype, 3, { stride: 1, padding: [1, 1, 1, 1] }, images),
+    convolving('DeepCnnDepthwiseGrad', dtype, 5, { stride: 2, padding: [2, 2, 2, 2] }, images),
+    convolving('DeepCnnDepthwiseGrad', dtype, 3, { stride: 2, padding: [0, 0, 0, 0] }, images),
   ]),
 ]);
 
-export const forward: ForwardCase[] = [...inEvaluation, ...inBackward];
+const inGroups = [
+  convolving('DeepCnnGroupedGrad', 'float32', 3, { stride: 1, padding: [1, 1, 1, 1] }, 40),
+  convolving('DeepCnnGroupedGrad', 'float32', 3, { stride: 2, padding: [1, 0, 1, 0] }, 2),
+];
+
+export const forward: ForwardCase[] = [...inEvaluation, ...inBackward, ...inGroups];
 
 export const backward: GradientCase[] = [];

@@ -1,13 +1,12 @@
-import assert from 'node:assert/strict';
 import { gradients } from '#src/graph/autodiff.js';
 import type { Tensor } from '#src/graph/graph.js';
 import { cast } from '#src/graph/ops/array.js';
 import { conv2d } from '#src/graph/ops/conv.js';
 import { mul, sum } from '#src/graph/ops/math.js';
 import { winogradConv2d } from '#src/graph/ops/winograd.js';
-import { assertClose } from '../closeness.js';
 import { type ForwardCase, forwardCase, type GradientCase, gradientCase } from '../op-case.js';
 import { floats, noisy, type Sample } from '../samples.js';
+import { expectAlike } from './differences.js';
 
 interface Geometry {
   name: string;
@@ -35,14 +34,6 @@ const upstream = ({ image: [n, height, width], outputs }: Geometry): Sample =>
   noisy(3, [n, height, width, outputs], { dynamic: n !== 1 });
 
 const composed = (x: Tensor, w: Tensor) => conv2d(x, w, { padding: 'SAME' });
-
-/** A judgement of two outputs: the largest difference, relative to the largest value. */
-const expectAlike =
-  (tolerance: number): ForwardCase['expected'] =>
-  ([found = [], expected = []]) => {
-    assert.ok(expected.some((value) => value !== 0));
-    assertClose(found, expected, tolerance);
-  };
 
 function casesOf(geometry: Geometry): ForwardCase[] {
   const { name } = geometry;
